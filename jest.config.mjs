@@ -1,0 +1,31 @@
+// Three tiers by file name; `npm test` runs all, `npm run check` only the unit tier.
+const project = (tier, extra = {}) => ({
+  displayName: tier,
+  testMatch: [`<rootDir>/{apps,libs,bench}/**/*.${tier}.spec.ts`],
+  testEnvironment: 'node',
+  testEnvironmentOptions: { customExportConditions: ['source', 'node', 'import', 'default'] },
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+          target: 'es2024',
+          keepClassNames: true,
+        },
+        module: { type: 'es6' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/.crossdock/', '<rootDir>/.run/'],
+  ...extra,
+});
+
+export default {
+  projects: [project('unit'), project('int'), project('e2e')],
+  maxWorkers: 2,
+  testTimeout: 30_000,
+};

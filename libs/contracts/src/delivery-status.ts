@@ -1,0 +1,98 @@
+/**
+ * The statuses of a delivery and the legal ways between them. One table: code reads it, the database refuses the rest
+ * (a migration makes a trigger of it).
+ *
+ *     PENDING ──claim──> IN_FLIGHT ──> DELIVERED
+ *        │ ^                 │ └─────> UNKNOWN ──resolver──> DELIVERED, IN_FLIGHT (same bytes), PARKED
+ *        │ └─── released ─┐  ├───────> RETRY_WAIT ──due──> IN_FLIGHT or what a claim may find
+ *        ├──> HELD_* ─────┘  └───────> DEAD, PARKED ──person──> PENDING, CANCELLED, RESOLVED_MANUAL
+ *        └──> SKIPPED_*, IGNORED, RESOLVED_SUPERSEDED
+ */
+export const DELIVERY_STATUSES = [
+  'PENDING',
+  'HELD_DEPENDENCY',
+  'HELD_APPROVAL',
+  'HELD_CREDIT',
+  'HELD_PERIOD',
+  'HELD_REVIEW',
+  'IN_FLIGHT',
+  'UNKNOWN',
+  'RETRY_WAIT',
+  'DELIVERED',
+  'IGNORED',
+  'PARKED',
+  'DEAD',
+  'SKIPPED_NOCHANGE',
+  'SKIPPED_STALE',
+  'RESOLVED_MANUAL',
+  'RESOLVED_SUPERSEDED',
+  'CANCELLED',
+] as const;
+export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
+
+/** Nothing more happens by itself or by rule. A new revision may still open DELIVERED again. */
+export const FINISHED: ReadonlySet<DeliveryStatus> = new Set([
+  'DELIVERED',
+  'IGNORED',
+  'SKIPPED_NOCHANGE',
+  'SKIPPED_STALE',
+  'RESOLVED_MANUAL',
+  'RESOLVED_SUPERSEDED',
+  'CANCELLED',
+]);
+
+/** Final until a person acts: a result is written, but they count as unfinished. */
+export const STUCK: ReadonlySet<DeliveryStatus> = new Set(['PARKED', 'DEAD']);
+
+const HELD: readonly DeliveryStatus[] = [
+  'HELD_DEPENDENCY',
+  'HELD_APPROVAL',
+  'HELD_CREDIT',
+  'HELD_PERIOD',
+  'HELD_REVIEW',
+];
+const FROM_CLAIM: readonly DeliveryStatus[] = [
+  'PENDING',
+  ...HELD,
+  'IN_FLIGHT',
+  'SKIPPED_NOCHANGE',
+  'SKIPPED_STALE',
+  'IGNORED',
+  'DELIVERED',
+  'DEAD',
+  'PARKED',
+  'RETRY_WAIT',
+  'RESOLVED_SUPERSEDED',
+  'CANCELLED',
+];
+const BY_PERSON: readonly DeliveryStatus[] = [
+  'PENDING',
+  'CANCELLED',
+  'RESOLVED_MANUAL',
+  'RESOLVED_SUPERSEDED',
+  'DELIVERED',
+];
+
+export const TRANSITIONS: Readonly<Record<DeliveryStatus, readonly DeliveryStatus[]>> = {
+  PENDING: FROM_CLAIM.filter((status) => status !== 'PENDING'),
+  RETRY_WAIT: FROM_CLAIM.filter((status) => status !== 'RETRY_WAIT'),
+  HELD_DEPENDENCY: BY_PERSON,
+  HELD_APPROVAL: BY_PERSON,
+  HELD_CREDIT: BY_PERSON,
+  HELD_PERIOD: BY_PERSON,
+  HELD_REVIEW: BY_PERSON,
+  IN_FLIGHT: ['PENDING', 'DELIVERED', 'UNKNOWN', 'RETRY_WAIT', 'PARKED', 'DEAD'],
+  UNKNOWN: ['IN_FLIGHT', 'PENDING', 'DELIVERED', 'RETRY_WAIT', 'PARKED', 'DEAD', 'RESOLVED_MANUAL'],
+  PARKED: [...BY_PERSON, 'RETRY_WAIT', 'IN_FLIGHT', 'UNKNOWN'],
+  DEAD: BY_PERSON,
+  DELIVERED: ['PENDING'], // a new revision
+  IGNORED: [],
+  SKIPPED_NOCHANGE: [],
+  SKIPPED_STALE: [],
+  RESOLVED_MANUAL: [],
+  RESOLVED_SUPERSEDED: [],
+  CANCELLED: [],
+};
+
+/** The words of `GET /api/v1/status` and of `completed{outcome}`. */
+export type FinishedWord = 'delivered' | 'duplicate' | 'ignored' | 'skipped' | 'superseded' | 'resolved' | 'cancelled';

@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+
+/** Namespaces of our derived ids (random, fixed for ever: changing one changes every id). */
+const EVENT_NAMESPACE = 'f0f6a2a4-62a6-4ef2-8f0e-0a3bb3c6c9d1';
+const DOCUMENT_NAMESPACE = '2b0c4d53-7f5e-4c4f-9d0a-7a6f1f1b7e5c';
+
+/**
+ * `{tenant}:{entity}:{record id}`: the key of log records, lanes and cross-references. The record id already carries
+ * the connection's `idPrefix`.
+ */
+export function recordKey(tenant: string, entity: string, recordId: string): string {
+  return `${tenant}:${entity}:${recordId}`;
+}
+
+/** The parts of a record key. Tenant and entity hold no colon; the record id may. */
+export function parseRecordKey(key: string): { tenant: string; entity: string; recordId: string } {
+  const first = key.indexOf(':');
+  const second = key.indexOf(':', first + 1);
+  if (first < 1 || second < 0) throw new Error(`not a record key: ${JSON.stringify(key)}`);
+  return { tenant: key.slice(0, first), entity: key.slice(first + 1, second), recordId: key.slice(second + 1) };
+}
+
+/**
+ * The id of an event, derived from the fact and never minted, so that a repeat of the same fact has the same id.
+ * `source` is the connection's name.
+ */
+export function eventId(fact: {
+  tenant: string;
+  source: string;
+  entity: string;
+  recordId: string;
+  sourceEventId: string;
+}): string {
+  return uuidV5(EVENT_NAMESPACE, [fact.tenant, fact.source, fact.entity, fact.recordId, fact.sourceEventId]);
+}
+
+/** The id of the document that one flow makes of one event; `original` is `replayof` where set, else the event's id. */
+export function documentId(original: string, flow: string, document: string): string {
+  return uuidV5(DOCUMENT_NAMESPACE, [original, flow, document]);
+}
+
+/** RFC 9562 version 5 over the parts, each prefixed by its length so that no two lists of parts collide. */
+function uuidV5(namespace: string, parts: readonly string[]): string {
+  const hash = createHash('sha1').update(Buffer.from(namespace.replaceAll('-', ''), 'hex'));
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
+  const bytes = hash.digest().subarray(0, 16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x50;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
