@@ -3,7 +3,7 @@ const project = (tier, extra = {}) => ({
   displayName: tier,
   testMatch: [`<rootDir>/{apps,libs,bench}/**/*.${tier}.spec.ts`],
   testEnvironment: 'node',
-  testEnvironmentOptions: { customExportConditions: ['source', 'node', 'import', 'default'] },
+  testEnvironmentOptions: { customExportConditions: ['source', 'node'] },
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [
@@ -24,8 +24,13 @@ const project = (tier, extra = {}) => ({
   ...extra,
 });
 
+const postgres = {
+  globalSetup: '<rootDir>/libs/testing/src/postgres/global-setup.mjs',
+  globalTeardown: '<rootDir>/libs/testing/src/postgres/global-teardown.mjs',
+};
+
 export default {
-  projects: [project('unit'), project('int'), project('e2e')],
+  projects: [project('unit'), project('int', postgres), project('e2e', postgres)],
   maxWorkers: 2,
   testTimeout: 30_000,
 };

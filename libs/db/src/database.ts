@@ -1,0 +1,226 @@
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { CrossdockError } from '#contracts';
+import { MIGRATIONS } from './migrations.ts';
+import { isUnavailable, isSerialisation } from './failures.ts';
+import { TYPES } from './types.ts';
+
+/** The schema all our tables live in; a service that appends by library keeps its own beside it. */
+export const SCHEMA = 'crossdock';
+
+/** A named statement is prepared once per connection. `text` is the SQL, parameters are $1, $2, ... */
+export interface Statement {
+  name: string;
+  text: string;
+}
+
+export interface Queryable {
+  /** Rows come with bigint as BigInt, timestamptz as Date, jsonb parsed, bytea as Buffer, numeric as string. */
+  query<Row = Record<string, unknown>>(sql: string | Statement, params?: readonly unknown[]): Promise<Row[]>;
+}
+
+export type Transaction = Queryable;
+
+/** A connection of its own, outside the pool: advisory locks, LISTEN. Ends with `close`. */
+export interface Session extends Queryable {
+  readonly lost: Promise<Error | undefined>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  url: string;
+  /** shown in pg_stat_activity */
+  name: string;
+  /** pool size; default 10 */
+  max?: number;
+}
+
+/**
+ * PostgreSQL: one pool, shared by TypeORM (calm tables, migrations) and the hand-written statements of the hot paths.
+ * Errors of the connection are thrown as retryable `CROSSDOCK_DB_UNAVAILABLE`; a COMMIT whose answer was lost as
+ * `CROSSDOCK_DB_COMMIT_UNKNOWN`; errors of a statement come through as they are (`code` is the SQLSTATE).
+ */
+export class Database implements Queryable {
+  readonly dataSource: DataSource;
+  readonly #pool: pg.Pool;
+  readonly #config: pg.ClientConfig;
+  readonly #sessions = new Set<Session>();
+
+  private constructor(dataSource: DataSource, config: pg.ClientConfig) {
+    this.dataSource = dataSource;
+    this.#config = config;
+    this.#pool = (dataSource.driver as unknown as { master: pg.Pool }).master;
+    this.#pool.on('error', () => {}); // an idle connection that breaks is replaced by the pool
+  }
+
+  static async open(options: DatabaseOptions): Promise<Database> {
+    const config: pg.ClientConfig = {
+      connectionString: options.url,
+      application_name: `crossdock ${options.name}`,
+      options: `-c search_path=${SCHEMA},public -c idle_in_transaction_session_timeout=60000`,
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      types: TYPES,
+    };
+    const dataSource = new DataSource({
+      type: 'postgres',
+      url: options.url,
+      schema: SCHEMA,
+      applicationName: config.application_name,
+      extra: { ...config, max: options.max ?? 10, idleTimeoutMillis: 30_000 },
+      poolErrorHandler: () => {},
+      migrations: MIGRATIONS,
+      migrationsTableName: 'migration',
+      logging: false,
+    });
+    try {
+      await dataSource.initialize();
+    } catch (error) {
+      throw unavailable('connecting to PostgreSQL', error);
+    }
+    return new Database(dataSource, config);
+  }
+
+  async query<Row = Record<string, unknown>>(sql: string | Statement, params: readonly unknown[] = []): Promise<Row[]> {
+    try {
+      return await run<Row>(this.#pool, sql, params);
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  /**
+   * Runs `work` between BEGIN and COMMIT, and again on a deadlock or serialisation failure (`retries` times, default 3).
+   * `work` must not keep anything outside the transaction before it resolves.
+   */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, options: { retries?: number } = {}): Promise<T> {
+    for (let left = options.retries ?? 3; ; left--) {
+      try {
+        return await this.#once(work);
+      } catch (error) {
+        if (left <= 0 || !isSerialisation(error)) throw translate(error);
+      }
+    }
+  }
+
+  async #once<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let broken: Error | undefined;
+    let phase: 'work' | 'commit' = 'work';
+    const onError = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', onError);
+    try {
+      await client.query('begin');
+      const result = await work({ query: (sql, params = []) => run(client, sql, params) });
+      phase = 'commit';
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      if (isUnavailable(error)) broken ??= error as Error;
+      else await client.query('rollback').catch((cause: Error) => (broken = cause));
+      if (phase === 'commit' && isUnavailable(error))
+        throw new CrossdockError('CROSSDOCK_DB_COMMIT_UNKNOWN', 'the answer to COMMIT was lost: it may have happened', {
+          cause: error,
+          retryable: true,
+        });
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
+  /** A dedicated connection. `lost` resolves with the error when it breaks, with undefined when it is closed. */
+  async session(): Promise<Session> {
+    const client = new pg.Client(this.#config);
+    let settle: (error: Error | undefined) => void = () => {};
+    const lost = new Promise<Error | undefined>((resolve) => (settle = resolve));
+    client.on('error', (error) => settle(error));
+    client.on('end', () => settle(undefined));
+    try {
+      await client.connect();
+    } catch (error) {
+      throw unavailable('connecting to PostgreSQL', error);
+    }
+    const session: Session = {
+      lost,
+      query: async <Row>(sql: string | Statement, params: readonly unknown[] = []) => {
+        try {
+          return await run<Row>(client, sql, params);
+        } catch (error) {
+          throw translate(error);
+        }
+      },
+      close: async () => {
+        this.#sessions.delete(session);
+        await client.end().catch(() => {});
+      },
+    };
+    this.#sessions.add(session);
+    void lost.then(() => this.#sessions.delete(session));
+    return session;
+  }
+
+  /**
+   * Calls `heard` for each notification on the channel, and once after every (re)connection, because what was sent
+   * meanwhile is lost. Reconnects by itself. The returned function stops it.
+   */
+  async listen(channel: string, heard: (payload: string | undefined) => void): Promise<() => Promise<void>> {
+    let stopped = false;
+    let client: pg.Client | undefined;
+    const connect = async (): Promise<void> => {
+      const next = new pg.Client(this.#config);
+      next.on('notification', (message) => heard(message.payload));
+      next.on('error', () => {});
+      next.on('end', () => {
+        if (!stopped) setTimeout(() => void reconnect(), 250).unref();
+      });
+      await next.connect();
+      await next.query(`listen ${pg.escapeIdentifier(channel)}`);
+      client = next;
+      heard(undefined);
+    };
+    const reconnect = async (): Promise<void> => {
+      if (stopped) return;
+      try {
+        await connect();
+      } catch {
+        setTimeout(() => void reconnect(), 500).unref();
+      }
+    };
+    await connect();
+    return async () => {
+      stopped = true;
+      await client?.end().catch(() => {});
+    };
+  }
+
+  /** Closes sessions and pool; transactions in hand finish first. */
+  async close(): Promise<void> {
+    for (const session of [...this.#sessions]) await session.close();
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+}
+
+async function run<Row>(
+  client: pg.Pool | pg.ClientBase,
+  sql: string | Statement,
+  params: readonly unknown[],
+): Promise<Row[]> {
+  const result =
+    typeof sql === 'string'
+      ? await client.query(sql, params as unknown[])
+      : await client.query({ name: sql.name, text: sql.text, values: params as unknown[] });
+  return result.rows as Row[];
+}
+
+function translate(error: unknown): unknown {
+  return error instanceof CrossdockError || !isUnavailable(error) ? error : unavailable('asking PostgreSQL', error);
+}
+
+function unavailable(doing: string, cause: unknown): CrossdockError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new CrossdockError('CROSSDOCK_DB_UNAVAILABLE', `${doing} failed: ${why}`, { cause, retryable: true });
+}

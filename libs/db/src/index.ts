@@ -1,0 +1,5 @@
+export * from './database.ts';
+export * from './embedded-postgres.ts';
+export * from './failures.ts';
+export * from './migrate.ts';
+export type { EntityManager } from 'typeorm';

@@ -1,0 +1,5 @@
+import { CaptureAndOutbox0001 } from './migrations/0001-capture-and-outbox.ts';
+import { Delivery0003 } from './migrations/0003-delivery.ts';
+
+/** In order. A new one goes at the end; what is released is never edited. */
+export const MIGRATIONS = [CaptureAndOutbox0001, Delivery0003];
