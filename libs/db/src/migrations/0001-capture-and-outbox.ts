@@ -17,7 +17,8 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
         version        bigint not null,                  -- last drawn aggregateversion
         source_version bigint,                           -- last known sourceversion
         xid            xid8 not null default pg_current_xact_id(),
-        origin_hops    integer not null default 0        -- hopcount of our own last write to this record
+        origin_hops    integer not null default 0,       -- set by our own write to the record: what its next event inherits
+        inherited_hops integer not null default 0        -- what the event with this version inherited
       ) with (fillfactor = 80);
 
       -- What was received and could be split into events. Payloads stand apart and are pruned; this stays.
@@ -113,10 +114,12 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
         shard      integer primary key,
         epoch      bigint not null default 0,
         high       bigint not null default 0,
-        gaps       jsonb not null default '[]',            -- [{id, xid, proven}]
+        gaps       jsonb not null default '[]',            -- [{from, to, xid, proven}]: ids not seen yet, as ranges
         asleep     boolean not null default true,          -- an append notifies only then
-        moved_at   timestamptz not null default clock_timestamp()
-      );
+        published  bigint not null default 0,              -- rows handed to the log, ever
+        beat_at    timestamptz not null default clock_timestamp(),  -- the leader is alive
+        moved_at   timestamptz not null default clock_timestamp()   -- last time rows were published
+      ) with (fillfactor = 10);
       insert into relay_cursor (shard) values (0);
 
       create table relay_set_aside (
