@@ -2,7 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { ConfigurationError, Secret } from '#contracts';
 import { parseConfiguration } from './load.ts';
 
-const sources = { home: '/nowhere', data: '/nowhere', variable: (name: string) => (name === 'TOKEN' ? 't0ken' : undefined) };
+const sources = {
+  home: '/nowhere',
+  data: '/nowhere',
+  variable: (name: string) => (name === 'TOKEN' ? 't0ken' : undefined),
+};
 const parse = (text: string) => parseConfiguration('crossdock.yaml', text, sources);
 
 const GOOD = `version: 1
@@ -44,13 +48,29 @@ describe('the configuration', () => {
   });
 
   it.each([
-    ['an unknown key', GOOD.replace('freshness', 'freshnes'), /^9:\d+ "freshnes" is not known here \(did you mean "freshness"\?\)/],
+    [
+      'an unknown key',
+      GOOD.replace('freshness', 'freshnes'),
+      /^9:\d+ "freshnes" is not known here \(did you mean "freshness"\?\)/,
+    ],
     ['a missing key', GOOD.replace('tenant: acme\n', ''), /"tenant" is missing/],
     ['a duration that is none', GOOD.replace('30s', '30 sec'), /^9:\d+ "30 sec" is not a duration/],
-    ['an unknown target', GOOD.replace('to: erp', 'to: erq'), /^9:\d+ there is no target connection "erq" \(did you mean "erp"\?\)/],
-    ['an unknown entity', GOOD.replace('crm.order', 'crm.orders'), /^9:\d+ "crm.orders" is none of .*did you mean "crm.order"/],
+    [
+      'an unknown target',
+      GOOD.replace('to: erp', 'to: erq'),
+      /^9:\d+ there is no target connection "erq" \(did you mean "erp"\?\)/,
+    ],
+    [
+      'an unknown entity',
+      GOOD.replace('crm.order', 'crm.orders'),
+      /^9:\d+ "crm.orders" is none of .*did you mean "crm.order"/,
+    ],
     ['a secret that is not set', GOOD.replace('TOKEN', 'TOKEM'), /^7:\d+ the environment variable TOKEM is not set/],
-    ['what is not there yet', GOOD.replace('connector: rest', 'connector: rest\n    budget: { dailyQuota: 5 }'), /^7:\d+ dailyQuota is not there yet/],
+    [
+      'what is not there yet',
+      GOOD.replace('connector: rest', 'connector: rest\n    budget: { dailyQuota: 5 }'),
+      /^7:\d+ dailyQuota is not there yet/,
+    ],
     ['a bad name', GOOD.replace('  orders:', '  Orders_1:'), /^9:\d+ a name is made of a-z/],
     ['broken YAML', GOOD + '\n  - [', /^\d+:\d+ /],
     [
@@ -63,6 +83,8 @@ describe('the configuration', () => {
   });
 
   it('shows all mistakes at once', () => {
-    expect(findingsOf(GOOD.replace('freshness', 'freshnes').replace('30s', '30').replace('version: 1', 'version: 2'))).toHaveLength(2);
+    expect(
+      findingsOf(GOOD.replace('freshness', 'freshnes').replace('30s', '30').replace('version: 1', 'version: 2')),
+    ).toHaveLength(2);
   });
 });

@@ -26,7 +26,13 @@ export function loadConfiguration(sources: SecretSources): Configuration {
   const file = join(sources.home, 'crossdock.yaml');
   if (!existsSync(file))
     throw new ConfigurationError([
-      { file, line: 1, column: 1, message: 'there is no crossdock.yaml', suggestion: 'set CROSSDOCK_HOME to its folder' },
+      {
+        file,
+        line: 1,
+        column: 1,
+        message: 'there is no crossdock.yaml',
+        suggestion: 'set CROSSDOCK_HOME to its folder',
+      },
     ]);
   return parseConfiguration(file, readFileSync(file, 'utf8'), sources);
 }
@@ -98,7 +104,8 @@ function unwrap(type: z.ZodType | undefined): z.ZodType | undefined {
 
 function valueAt(value: unknown, path: Path): unknown {
   let at = value;
-  for (const step of path) at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[step] : undefined;
+  for (const step of path)
+    at = typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[step] : undefined;
   return at;
 }
 
@@ -143,7 +150,8 @@ function settingsOf(value: unknown, path: Path, sources: SecretSources, report: 
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => [key, settingsOf(item, [...path, key], sources, report)]),
     );
-  if (value === null || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return value;
+  if (value === null || typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string')
+    return value;
   report(path, 'is neither text, number, true, false, list nor object');
   return null;
 }

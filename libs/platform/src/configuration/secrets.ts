@@ -15,7 +15,9 @@ export interface SecretSources {
 export function isSecretReference(value: unknown): value is { env: string } | { file: string } | { generated: string } {
   if (typeof value !== 'object' || value === null) return false;
   const keys = Object.keys(value);
-  return keys.length === 1 && ['env', 'file', 'generated'].includes(keys[0]!) && typeof Object.values(value)[0] === 'string';
+  return (
+    keys.length === 1 && ['env', 'file', 'generated'].includes(keys[0]!) && typeof Object.values(value)[0] === 'string'
+  );
 }
 
 /** The secret, or in one sentence why there is none. */

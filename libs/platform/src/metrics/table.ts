@@ -1,0 +1,190 @@
+/**
+ * Every metric of the product: one row each, nothing is exported that is not here. Base units, `_total` for counters,
+ * timestamps rather than ages, no ids and no amounts as labels. The generated reference and the tests read this table.
+ */
+export interface MetricRow {
+  name: `crossdock_${string}`;
+  type: 'counter' | 'gauge' | 'histogram';
+  help: string;
+  labels?: readonly string[];
+  buckets?: readonly number[];
+}
+
+/** Seconds; the freshness objectives people choose are edges of these buckets. */
+const LAG_BUCKETS = [
+  0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 43200, 86400,
+] as const;
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
+
+export const METRICS = {
+  // service-level indicators
+  syncAccepted: {
+    name: 'crossdock_sync_accepted_total',
+    type: 'counter',
+    labels: ['flow'],
+    help: 'Events that a flow wants, counted when its delivery is taken in.',
+  },
+  syncCompleted: {
+    name: 'crossdock_sync_completed_total',
+    type: 'counter',
+    labels: ['flow', 'outcome'],
+    help: 'Deliveries that finished, by how: delivered, duplicate, ignored, skipped, superseded, resolved, cancelled.',
+  },
+  syncOverdue: {
+    name: 'crossdock_sync_overdue_total',
+    type: 'counter',
+    labels: ['flow'],
+    help: "Events that passed their flow's freshness objective undelivered, counted at that moment.",
+  },
+  syncLag: {
+    name: 'crossdock_sync_lag_seconds',
+    type: 'histogram',
+    labels: ['flow', 'target'],
+    buckets: LAG_BUCKETS,
+    help: "Accepted to acknowledgement durably recorded, by the database's clock.",
+  },
+  syncOldest: {
+    name: 'crossdock_sync_oldest_unfinished_timestamp_seconds',
+    type: 'gauge',
+    labels: ['flow', 'state'],
+    help: 'When the oldest unfinished event of the flow was accepted; state is moving, held, parked or unknown. 0: none.',
+  },
+  syncInFlight: {
+    name: 'crossdock_sync_in_flight',
+    type: 'gauge',
+    labels: ['stage'],
+    help: 'Events between two stages: captured, outbox, log, delivery.',
+  },
+  conservation: {
+    name: 'crossdock_sync_conservation_difference',
+    type: 'gauge',
+    labels: ['equation'],
+    help: 'What went in minus what is accounted for; must be 0. Equations: captured, fan-out.',
+  },
+  unsynced: {
+    name: 'crossdock_unsynced_amount',
+    type: 'gauge',
+    labels: ['flow', 'currency', 'age'],
+    help: 'Value of what is not delivered yet, by age: 5m, 1h, 1d, older.',
+  },
+  // capture
+  captureRequests: {
+    name: 'crossdock_capture_requests_total',
+    type: 'counter',
+    labels: ['connection', 'status'],
+    help: 'Webhook requests by answer. Unknown connections count under "unknown".',
+  },
+  captureSeconds: {
+    name: 'crossdock_capture_request_seconds',
+    type: 'histogram',
+    labels: ['connection'],
+    buckets: SECONDS,
+    help: 'From the whole request read to the answer.',
+  },
+  captureItems: {
+    name: 'crossdock_capture_items_total',
+    type: 'counter',
+    labels: ['connection', 'result'],
+    help: 'Events in requests: accepted, duplicate, conflict, refused.',
+  },
+  normalised: {
+    name: 'crossdock_capture_normalised_total',
+    type: 'counter',
+    labels: ['connection', 'result'],
+    help: 'Captured rows that became events (published) or could not (rejected).',
+  },
+  // outbox and relay
+  outboxUnpublished: {
+    name: 'crossdock_outbox_unpublished',
+    type: 'gauge',
+    help: 'Outbox rows that are not in the log yet.',
+  },
+  relayPublished: {
+    name: 'crossdock_relay_published_total',
+    type: 'counter',
+    help: 'Outbox rows appended to the log.',
+  },
+  relayLeader: { name: 'crossdock_relay_leader', type: 'gauge', help: '1 where this process is the active relay.' },
+  relayGaps: { name: 'crossdock_relay_gaps', type: 'gauge', help: 'Ids that were drawn and are not visible yet.' },
+  relaySetAside: {
+    name: 'crossdock_relay_set_aside',
+    type: 'gauge',
+    help: 'Rows that the log refused, and what waits behind them.',
+  },
+  relayLastMove: {
+    name: 'crossdock_relay_moved_timestamp_seconds',
+    type: 'gauge',
+    help: 'When the cursor last moved.',
+  },
+  // event log
+  logLag: {
+    name: 'crossdock_log_consumer_lag',
+    type: 'gauge',
+    labels: ['group', 'topic'],
+    help: 'Records between the committed offset and the end of the log.',
+  },
+  logProblems: {
+    name: 'crossdock_log_problems_total',
+    type: 'counter',
+    labels: ['kind'],
+    help: 'Holes, passed retention, failing handlers.',
+  },
+  deadLetters: {
+    name: 'crossdock_dead_letters_total',
+    type: 'counter',
+    labels: ['stage'],
+    help: 'Records written to a dead-letter topic.',
+  },
+  // mapper
+  mapped: {
+    name: 'crossdock_mapper_records_total',
+    type: 'counter',
+    labels: ['flow', 'kind'],
+    help: 'Records made: document, withdraw, ignored, rejected.',
+  },
+  unrouted: { name: 'crossdock_mapper_unrouted_total', type: 'counter', help: 'Events that no flow wants.' },
+  // delivery
+  attempts: {
+    name: 'crossdock_delivery_attempts_total',
+    type: 'counter',
+    labels: ['connection', 'outcome'],
+    help: 'Requests to targets by outcome.',
+  },
+  attemptSeconds: {
+    name: 'crossdock_delivery_attempt_seconds',
+    type: 'histogram',
+    labels: ['connection'],
+    buckets: SECONDS,
+    help: 'Attempt row committed to outcome known.',
+  },
+  deliveries: {
+    name: 'crossdock_delivery_unfinished',
+    type: 'gauge',
+    labels: ['flow', 'status'],
+    help: 'Deliveries that are not finished, by status.',
+  },
+  staleWrites: {
+    name: 'crossdock_delivery_stale_writes_total',
+    type: 'counter',
+    help: 'Writes refused because their lane had a newer token.',
+  },
+  holdsRepaired: {
+    name: 'crossdock_delivery_holds_repaired_total',
+    type: 'counter',
+    help: 'Waiters the sweep had to release: should stay 0.',
+  },
+  breakerOpen: {
+    name: 'crossdock_breaker_open',
+    type: 'gauge',
+    labels: ['connection'],
+    help: '1 while the connection takes no documents.',
+  },
+  connectionActive: {
+    name: 'crossdock_connection_active',
+    type: 'gauge',
+    labels: ['connection'],
+    help: '0 while paused or without valid credentials.',
+  },
+} as const satisfies Record<string, MetricRow>;
+
+export type MetricName = keyof typeof METRICS;
