@@ -9,6 +9,8 @@ export interface RawRequest {
   body: Buffer;
   /** path and query as the sender used them */
   path: string;
+  /** address of the peer; absent where it is not known, and then it counts as far away */
+  remoteAddress?: string;
 }
 
 export type Verified =
@@ -32,6 +34,8 @@ export interface RawEvent {
   /** hash over content without delivery fields (attempt counters, send time): "same id, same content?" */
   fingerprint: string;
   traceparent?: string;
+  /** known already: it is kept, and will never become an event as it is */
+  defect?: { code: `CROSSDOCK_CAPTURE_${string}`; reason: string };
 }
 
 /** One item of a request, in the order of the request: an event, or why it is none. */
