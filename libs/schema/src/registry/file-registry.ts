@@ -1,0 +1,38 @@
+import { CrossdockError } from '#contracts';
+import type { NamedSchema, SchemaSet } from '../schema-set.ts';
+import type { RegisteredSchema, SchemaRegistry } from './schema-registry.ts';
+
+/** Ids of versions that no lock file has yet are made of their hash, above every id a lock file hands out. */
+const UNLOCKED = 0x4000_0000;
+
+/** The registry that needs no server: ids come from the lock files beside the schemas. Never fails, never waits. */
+export function fileRegistry(schemas: SchemaSet): SchemaRegistry & { idOfNow(schemaName: string): number } {
+  const byName = new Map<string, number>();
+  const known = new Map<number, RegisteredSchema>();
+  for (const { id, kind, name, definition } of schemas.locked.values()) known.set(id, { kind, name, definition });
+  for (const schema of schemas.published.values()) {
+    const id = lockedId(schemas, schema) ?? unlockedId(schema);
+    byName.set(schema.name, id);
+    if (!known.has(id)) known.set(id, { kind: schema.kind, name: schema.name, definition: schema.definition });
+  }
+  const idOfNow = (schemaName: string): number => {
+    const id = byName.get(schemaName);
+    if (id !== undefined) return id;
+    throw new CrossdockError('CROSSDOCK_SCHEMA_UNKNOWN', `there is no schema ${schemaName}`);
+  };
+  return {
+    idOfNow,
+    idOf: async (schemaName) => idOfNow(schemaName),
+    byId: async (id) => known.get(id) ?? 'unknown',
+  };
+}
+
+function lockedId(schemas: SchemaSet, schema: NamedSchema): number | undefined {
+  for (const version of schemas.locked.values())
+    if (version.name === schema.name && version.hash === schema.hash) return version.id;
+  return undefined;
+}
+
+function unlockedId(schema: NamedSchema): number {
+  return UNLOCKED + (Number.parseInt(schema.hash.slice(0, 8), 16) % UNLOCKED);
+}

@@ -1,0 +1,83 @@
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import { JsonNumber } from '../json/value.ts';
+import type { Json } from '../json/value.ts';
+import { addExactKeywords, withExactKeywords } from './exact-keywords.ts';
+import type { JsonSchema } from './json-schema.ts';
+
+/** What is wrong with a document, and where. No value of the document is in the message. */
+export interface TargetFinding {
+  /** RFC 6901 JSON pointer */
+  path: string;
+  message: string;
+}
+
+/** The shape a target takes: JSON Schema 2020-12, decimals marked `format: decimal`. Immutable. */
+export class TargetSchema {
+  /** `erp/sales-order` */
+  readonly name: string;
+  readonly definition: JsonSchema;
+  readonly #validate: ValidateFunction;
+  readonly #texts: Map<string, string>;
+
+  /** Throws when the schema itself is broken; the message says why. */
+  constructor(name: string, definition: JsonSchema) {
+    this.name = name;
+    this.definition = definition;
+    this.#texts = new Map();
+    const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false, validateFormats: true });
+    addExactKeywords(ajv, (pointer) => this.#texts.get(pointer));
+    this.#validate = ajv.compile(withExactKeywords(definition) as object);
+  }
+
+  /** Every finding; empty when the document is good. Delivery calls it before the first attempt; a few microseconds per field. */
+  validate(json: Json): TargetFinding[] {
+    this.#texts.clear();
+    const good = this.#validate(plain(json, '', this.#texts));
+    if (good) return [];
+    const findings = (this.#validate.errors ?? []).filter(isLeaf).map(findingOf);
+    const unique = new Map(findings.map((finding) => [`${finding.path} ${finding.message}`, finding]));
+    return [...unique.values()];
+  }
+}
+
+/** ajv reads ordinary values; the text of each number is kept beside, by its pointer, for the exact checks. */
+function plain(json: Json, pointer: string, texts: Map<string, string>): unknown {
+  if (json instanceof JsonNumber) {
+    texts.set(pointer, json.text);
+    return Number(json.text);
+  }
+  if (typeof json !== 'object' || json === null) return json;
+  if (Array.isArray(json)) return json.map((item, index) => plain(item, `${pointer}/${index}`, texts));
+  const object: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(json))
+    object[name] = plain(value, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, texts);
+  return object;
+}
+
+/** `anyOf` reports its branches and then itself; what the branches say is more use. */
+function isLeaf(error: ErrorObject, _index: number, all: ErrorObject[]): boolean {
+  if (error.keyword === 'if') return false;
+  if (error.keyword !== 'anyOf' && error.keyword !== 'oneOf') return true;
+  return !all.some((other) => other !== error && other.instancePath.startsWith(error.instancePath));
+}
+
+function findingOf(error: ErrorObject): TargetFinding {
+  const params = error.params as Record<string, unknown>;
+  const path = error.instancePath;
+  switch (error.keyword) {
+    case 'required':
+      return { path: `${path}/${String(params['missingProperty'])}`, message: 'is required' };
+    case 'additionalProperties':
+    case 'unevaluatedProperties':
+      return { path, message: 'has a field that the schema does not know' };
+    case 'enum':
+      return { path, message: `must be one of ${(params['allowedValues'] as unknown[]).map(String).join(', ')}` };
+    case 'type':
+      return { path, message: `must be ${String(params['type']).replaceAll(',', ' or ')}` };
+    case 'format':
+      return { path, message: `must be a ${String(params['format'])}` };
+    default:
+      return { path, message: error.message ?? `breaks ${error.keyword}` };
+  }
+}
