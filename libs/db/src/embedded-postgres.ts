@@ -71,6 +71,13 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   return { url, port, pid: child.pid!, stop: () => stop(child) };
 }
 
+/** Stops a server left behind and removes its data; the copied binaries stay. The caller holds the folder's lock. */
+export async function removeEmbeddedPostgres(dataDir: string): Promise<void> {
+  const home = reachableHome(resolve(dataDir));
+  await stopOrphan(join(home, 'cluster'));
+  for (const name of ['cluster', 'port', 'password']) rmSync(join(home, name), { recursive: true, force: true });
+}
+
 /**
  * The folder PostgreSQL lives in. Root's own folders are often closed to others; then a folder under /var/tmp with a name
  * derived from ours is used, and ours says where.

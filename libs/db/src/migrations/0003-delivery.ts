@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { DELIVERY_STATUSES, TRANSITIONS, ERROR_CLASSES } from '#contracts';
+import { DELIVERY_STATUSES, ERROR_CLASSES, FINISHED, TRANSITIONS } from '#contracts';
 
 /**
  * Deliveries, their attempts, lanes and what they wait for. Only delivery writes here; console writes `command` rows and
@@ -23,25 +23,24 @@ export class Delivery0003 implements MigrationInterface {
         token          bigint not null default 0,          -- grows with each claim and each command
         holder         text,                               -- process that holds the lease
         until          timestamptz,                        -- end of the lease
-        due_at         timestamptz,                        -- null: nothing to do; else the earliest moment a claim makes sense
+        due_at         timestamptz,                        -- null: nothing to do; else the earliest moment a claim makes sense; end of the lease while leased
+        wake           boolean not null default false,     -- something came while the lane was leased: due at once when released
+        doubt          bigint,                             -- the delivery with an attempt open or in doubt: nothing else of the lane starts
         tainted_until  timestamptz,                        -- nothing with other bytes goes out before
-        tainted_body   bytea,                              -- sha256 of the bytes in doubt
+        tainted_request bytea,                             -- sha256 of the request in doubt
         applied_source_version bigint,                     -- newest that took effect
         applied_version        bigint,
         applied_revision       integer,
-        acknowledged   bytea,                              -- sha256 of the resolved body the target last acknowledged
-        target_id      text,
+        acknowledged   bytea,                              -- sha256 of the content the target last acknowledged
         cancelled      boolean not null default false,     -- withdrawn at the target
         posted         uuid,                               -- facts: document id of the live posting
-        parked_at      timestamptz,
-        parked_class   text,
-        parked_reason  text,
         unique (connection, document, key)
       ) with (fillfactor = 70);
       create index lane_due on lane (connection, due_at) where due_at is not null;
 
+      create sequence delivery_id as bigint;
       create table delivery (
-        id                bigint generated always as identity primary key,
+        id                bigint primary key default nextval('delivery_id'),
         lane_id           bigint not null,
         document_id       uuid not null,                   -- request key of the first revision
         event_id          uuid not null,                   -- the original event
@@ -65,10 +64,11 @@ export class Delivery0003 implements MigrationInterface {
         bundle            text not null,
         fan_out           integer not null,
         attempts          integer not null default 0,      -- those that count
+        attempt_n         integer not null default 0,      -- rows in attempt
         step              integer not null default 0,      -- rung of the retry ladder
         next_attempt_at   timestamptz,
-        refused           boolean not null default false,  -- a repeat was refused while a doubt is open
         review            text,
+        reason            text,                            -- why a marker: what the mapping said
         waiting_for       jsonb,                           -- what a hold waits for, in words and keys
         hop_count         integer not null default 0,
         correlation_id    text,
@@ -91,9 +91,8 @@ export class Delivery0003 implements MigrationInterface {
         finished_at       timestamptz,
         result_version    bigint not null default 0
       ) with (fillfactor = 70);
-      create index delivery_lane on delivery (lane_id, aggregate_version);
-      create index delivery_open on delivery (flow, accepted_at)
-        where status not in ('DELIVERED', 'IGNORED', 'SKIPPED_NOCHANGE', 'SKIPPED_STALE', 'RESOLVED_MANUAL', 'RESOLVED_SUPERSEDED', 'CANCELLED');
+      create index delivery_lane_open on delivery (lane_id, aggregate_version) where status not in (${quoted([...FINISHED])});
+      create index delivery_open on delivery (flow, accepted_at) where status not in (${quoted([...FINISHED])});
       create index delivery_event on delivery (event_id);
       create index delivery_record on delivery (key);
       create index delivery_target on delivery (connection, target_id) where target_id is not null;
@@ -134,15 +133,18 @@ export class Delivery0003 implements MigrationInterface {
         request_key  text not null,
         target_id    text,
         body         text,                                 -- frozen: a resend is byte-identical
-        body_hash    bytea,
+        request_hash bytea not null,                       -- of operation and bytes: what taints a lane
+        content_hash bytea not null,                       -- of the content without createOnly fields: what is acknowledged
         token        bigint not null,
         holder       text not null,
         started_at   timestamptz not null default clock_timestamp(),
         ended_at     timestamptz,
-        gave_up_at   timestamptz,                          -- when we stopped waiting: settle time counts from here
-        outcome      text,                                 -- null while open
+        gave_up_at   timestamptz not null,                 -- when we stopped waiting, at first the latest moment for a crash: settle time counts from here
+        outcome      text,                                 -- null while open: done, duplicate, retry, in-doubt, rejected, not-sent
         doubt        text check (doubt in ('open', 'happened', 'absent', 'person')),
         looked_at    timestamptz,                          -- first empty look
+        late_outcome text,                                 -- the answer that came under a stale token: done, rejected, not-sent
+        late_target_id text,
         counts       boolean not null default true,
         error_class  text,
         error        text,
@@ -153,6 +155,7 @@ export class Delivery0003 implements MigrationInterface {
       create table attempt_1 partition of attempt for values from (minvalue) to (5000001);
       create table attempt_default partition of attempt default;
       create index attempt_open on attempt (delivery_id) where outcome is null or doubt = 'open';
+      create index attempt_started on attempt (started_at);
 
       -- The ledger of what took effect. Never pruned.
       create table applied (
@@ -219,13 +222,12 @@ export class Delivery0003 implements MigrationInterface {
         probe_holder   text,
         probe_count    integer not null default 0,
         held_until     timestamptz,                        -- Retry-After holds the whole connection
-        window_start   timestamptz not null default clock_timestamp(),
-        window_used    integer not null default 0,         -- requests begun in this minute
+        rate_at        timestamptz not null default '-infinity', -- when the next request may begin, were there no burst
         reason         text,
         changed_at     timestamptz not null default clock_timestamp()
       );
 
-      -- Concurrency shared by all processes: one row per request that is open.
+      -- Concurrency shared by all processes: a process may have as many requests open as it holds rows.
       create table connection_slot (
         connection text not null,
         n          integer not null,
