@@ -1,1 +1,2 @@
 export * from './postgres/cloned-database.ts';
+export * from './event-log/index.ts';

@@ -1,0 +1,57 @@
+import type { EventLog, LogBatch, Subscription } from '#contracts';
+import { deadLetterRecord } from './dead-letter.ts';
+
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 5_000;
+
+export interface Handling {
+  subscription: Pick<Subscription, 'handle' | 'onProblem' | 'group'>;
+  append: EventLog['append'];
+  /** aborted when the partition is somebody else's: nothing may be committed any more */
+  lost: AbortSignal;
+}
+
+/**
+ * Gives one batch to the handler until it is handled, dead letters included. Both adapters commit when this resolves with
+ * true, and never otherwise.
+ *
+ *     handle ──resolves──> append its dead letters ──done──> true: commit (when stopping, too)
+ *       ^  └──throws──┐         └──throws──┐
+ *       └── pause, growing to 5 s <────────┘     stopping: false, the next owner starts here
+ */
+export async function handleUntilDone(batch: LogBatch, { subscription, append, lost }: Handling): Promise<boolean> {
+  for (let failures = 0; !batch.signal.aborted; failures++) {
+    try {
+      const dead = await subscription.handle(batch);
+      if (lost.aborted) return false;
+      if (dead && dead.length > 0) await append(dead.map(deadLetterRecord));
+      return !lost.aborted;
+    } catch (cause) {
+      if (batch.signal.aborted) return false;
+      const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** failures);
+      subscription.onProblem?.({
+        kind: 'handler-failed',
+        topic: batch.topic,
+        partition: batch.partition,
+        message: `${subscription.group} could not handle ${batch.records.length} records from offset ${batch.records[0]!.offset}; again in ${pause} ms`,
+        cause,
+      });
+      await pauseFor(pause, batch.signal);
+    }
+  }
+  return false;
+}
+
+/** Resolves after `ms`, or at once when the signal is aborted. */
+export function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,116 @@
+import type { EventLog, LogProblem, StoredRecord, Subscription } from '#contracts';
+import type { Database } from '#db';
+import { handleUntilDone } from '../handling.ts';
+import { findHole, offsetsOf } from '../hole.ts';
+import { commitOffset } from './commit.ts';
+import type { Lease } from './commit.ts';
+import { fetchRecords } from './fetch.ts';
+import type { Start } from './membership.ts';
+import { lowWatermark } from './poll.ts';
+
+export interface ReaderContext {
+  database: Database;
+  subscription: Subscription;
+  append: EventLog['append'];
+  maxBatch: number;
+}
+
+/**
+ * One leased partition: fetch, check for holes, handle, commit, again. Runs while there is something to read and sleeps
+ * otherwise; the subscription wakes it. After a hole it stands still: somebody has to look before anything goes on.
+ */
+export class PartitionReader implements Lease {
+  readonly topic: string;
+  readonly partition: number;
+  readonly token: bigint;
+  /** offset of the next record to handle */
+  position: bigint;
+  /** a hole was found */
+  broken = false;
+  readonly #context: ReaderContext;
+  /** the partition is somebody else's */
+  readonly #lost = new AbortController();
+  /** stop after the batch in hand */
+  readonly #ending = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(start: Start, context: ReaderContext) {
+    this.topic = start.topic;
+    this.partition = start.partition;
+    this.token = start.token;
+    this.position = start.committed ?? start.lowWatermark;
+    this.#context = context;
+    if (this.position < start.lowWatermark) this.#retentionPassed(start.lowWatermark);
+  }
+
+  get idle(): boolean {
+    return !this.#running && !this.broken && !this.#ending.signal.aborted;
+  }
+
+  /** Reads until the partition's end; does nothing while it is reading already. */
+  wake(): void {
+    if (this.idle) this.#running = this.#read().finally(() => (this.#running = undefined));
+  }
+
+  /** Finishes the batch in hand, commits it, resolves. */
+  async end(): Promise<void> {
+    this.#ending.abort();
+    await this.#running;
+  }
+
+  /** The lease is gone: what is in hand is not committed. */
+  lose(): void {
+    this.#lost.abort();
+    this.#ending.abort();
+  }
+
+  async #read(): Promise<void> {
+    const { database, subscription, maxBatch } = this.#context;
+    try {
+      for (;;) {
+        if (this.#ending.signal.aborted) return;
+        const records = await fetchRecords(database, this.topic, this.partition, this.position, maxBatch);
+        if (this.#ending.signal.aborted || !(await this.#dense(records))) return;
+        if (!(await this.#handle(records))) return;
+        const next = this.position + BigInt(records.length);
+        if (!(await commitOffset(database, subscription.group, this, next))) return this.lose();
+        this.position = next;
+        if (records.length < maxBatch) return;
+      }
+    } catch (cause) {
+      this.#problem('unavailable', 'reading the log or committing failed; the same records come again', cause);
+    }
+  }
+
+  #handle(records: StoredRecord[]): Promise<boolean> {
+    const { topic, partition } = this;
+    const batch = { topic, partition, records, signal: this.#ending.signal };
+    return handleUntilDone(batch, { ...this.#context, lost: this.#lost.signal });
+  }
+
+  /** We are only woken when the log has more than we handled, so nothing at our position is a hole as well. */
+  async #dense(records: readonly StoredRecord[]): Promise<boolean> {
+    const hole = records.length === 0 ? this.position : findHole(offsetsOf(records), this.position);
+    if (hole === null) return true;
+    const low = await lowWatermark(this.#context.database, this.topic, this.partition);
+    if (low > this.position) this.#retentionPassed(low);
+    else {
+      this.broken = true;
+      this.#problem('hole', `offset ${hole} is missing: stopped there, nothing is skipped`);
+    }
+    return false;
+  }
+
+  #retentionPassed(low: bigint): void {
+    this.broken = true;
+    this.#problem(
+      'retention-passed',
+      `retention has deleted offsets ${this.position} to ${low - 1n} before they were handled: stopped, nothing is skipped`,
+    );
+  }
+
+  #problem(kind: LogProblem['kind'], message: string, cause?: unknown): void {
+    const { topic, partition } = this;
+    this.#context.subscription.onProblem?.({ kind, topic, partition, message, cause });
+  }
+}

@@ -1,0 +1,50 @@
+import { clonedDatabase, describeEventLog } from '#testing';
+import { Database } from '#db';
+import { partitionOf } from '../partition.ts';
+import { appendRecords } from './append.ts';
+import { PostgresEventLog } from './postgres-event-log.ts';
+
+describeEventLog('PostgreSQL', async () => {
+  const { url, database, close } = await clonedDatabase({ max: 30 });
+  const opened: { log: PostgresEventLog; database: Database }[] = [];
+  return {
+    address: { databaseUrl: url },
+    open: async () => {
+      const own = await Database.open({ url, name: 'event-log test' });
+      const log = new PostgresEventLog({ database: own, leaseMs: 2_000 });
+      opened.push({ log, database: own });
+      return log;
+    },
+    close: async () => {
+      for (const { log, database: own } of opened) {
+        await log.close();
+        await own.close();
+      }
+      await close();
+    },
+    passRetention: async (topic, partition, before) => {
+      await database.query(
+        `update log_record set appended_at = clock_timestamp() - interval '2 hours'
+         where topic = $1 and partition = $2 and "offset" < $3`,
+        [topic, partition, before],
+      );
+      await opened[0]!.log.enforceRetention();
+    },
+    punchHole: async (topic, partition, offset) => {
+      await database.query(`delete from log_record where topic = $1 and partition = $2 and "offset" = $3`, [
+        topic,
+        partition,
+        offset,
+      ]);
+    },
+    appendSlowly: async (records, holdMs) => {
+      await database.transaction(async (tx) => {
+        await appendRecords(
+          tx,
+          records.map((record) => ({ ...record, partition: partitionOf(record.key, 3) })),
+        );
+        await tx.query('select pg_sleep($1)', [holdMs / 1000]);
+      });
+    },
+  };
+});

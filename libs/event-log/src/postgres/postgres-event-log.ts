@@ -1,0 +1,174 @@
+import type {
+  EventLog,
+  LogRecord,
+  PartitionLag,
+  RunningSubscription,
+  Subscription,
+  TopicDeclaration,
+} from '#contracts';
+import type { Database } from '#db';
+import { unknownTopic } from '../drift.ts';
+import type { TopicAsIs } from '../drift.ts';
+import { partitionOf } from '../partition.ts';
+import { batchLimit, refuseUnfit } from '../refuse.ts';
+import type { PlacedRecord } from './append.ts';
+import { readLag } from './lag.ts';
+import { PostgresSubscription } from './postgres-subscription.ts';
+import { enforceRetention } from './retention.ts';
+import { ensureTopics, readTopics } from './topics.ts';
+import { Writer } from './writer.ts';
+
+const CHANNEL = 'crossdock_log';
+const NOTIFY = { name: 'log-notify', text: `select pg_notify('${CHANNEL}', $1)` };
+const RETENTION_EVERY_MS = 600_000;
+
+export interface PostgresEventLogOptions {
+  database: Database;
+  /** how long a member that says nothing keeps its partitions; default 10 s */
+  leaseMs?: number;
+  onLog?: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
+}
+
+/** The event log in our own PostgreSQL: for a laptop, a pilot and tests. One instance per process. */
+export class PostgresEventLog implements EventLog {
+  readonly #database: Database;
+  readonly #leaseMs: number;
+  readonly #log: NonNullable<PostgresEventLogOptions['onLog']>;
+  readonly #writer: Writer;
+  readonly #topics = new Map<string, TopicAsIs>();
+  readonly #subscriptions = new Set<PostgresSubscription>();
+  /** calls enter one after the other, so that an early call that has to look up a topic stays the early one */
+  #entrance: Promise<unknown> = Promise.resolve();
+  #stopListening: Promise<() => Promise<void>> | undefined;
+  #notifying: Promise<unknown> | undefined;
+  #notifyAgain = false;
+  readonly #announcements = new Set<Promise<unknown>>();
+  #retention: NodeJS.Timeout | undefined;
+
+  constructor({ database, leaseMs = 10_000, onLog = () => {} }: PostgresEventLogOptions) {
+    this.#database = database;
+    this.#leaseMs = leaseMs;
+    this.#log = onLog;
+    this.#writer = new Writer(database, () => this.#appended());
+  }
+
+  async append(records: readonly LogRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const placed = this.#entrance.then(() => this.#place(records));
+    this.#entrance = placed.catch(() => {});
+    return this.#writer.write(await placed);
+  }
+
+  async #place(records: readonly LogRecord[]): Promise<PlacedRecord[]> {
+    await this.#know(records.map((record) => record.topic));
+    return records.map((record) => {
+      const topic = this.#topics.get(record.topic)!;
+      refuseUnfit(record, batchLimit(topic.name, topic.maxMessageBytes));
+      return { ...record, partition: partitionOf(record.key, topic.partitions) };
+    });
+  }
+
+  async #know(names: readonly string[]): Promise<void> {
+    const missing = [...new Set(names)].filter((name) => !this.#topics.has(name));
+    if (missing.length === 0) return;
+    for (const [name, topic] of await readTopics(this.#database, missing)) this.#topics.set(name, topic);
+    for (const name of missing) if (!this.#topics.has(name)) throw unknownTopic(name);
+  }
+
+  async subscribe(subscription: Subscription): Promise<RunningSubscription> {
+    await this.#know(subscription.topics);
+    this.#stopListening ??= this.#database.listen(CHANNEL, (payload) => this.#heard(payload));
+    await this.#stopListening;
+    this.#sweep();
+    const topics = new Map(subscription.topics.map((name) => [name, this.#topics.get(name)!.partitions]));
+    const running = new PostgresSubscription(subscription, topics, {
+      database: this.#database,
+      append: (records) => this.append(records),
+      announce: (group) => this.#announce(group),
+      leaseMs: this.#leaseMs,
+    });
+    this.#subscriptions.add(running);
+    running.start();
+    return {
+      ready: () => running.ready(),
+      stop: async () => {
+        await running.stop();
+        this.#subscriptions.delete(running);
+      },
+    };
+  }
+
+  async ensureTopics(topics: readonly TopicDeclaration[]): Promise<void> {
+    await ensureTopics(this.#database, topics);
+    this.#sweep();
+  }
+
+  async lag(group: string, topics: readonly string[]): Promise<PartitionLag[]> {
+    return readLag(this.#database, group, topics);
+  }
+
+  async ping(): Promise<void> {
+    await this.#database.query('select 1');
+  }
+
+  /** Deletes what is older than the topics' retention; runs by itself every ten minutes. */
+  enforceRetention(): Promise<void> {
+    return enforceRetention(this.#database);
+  }
+
+  /** Ends subscriptions and appends in hand. The database is its owner's to close. */
+  async close(): Promise<void> {
+    clearInterval(this.#retention);
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
+    this.#subscriptions.clear();
+    await this.#entrance;
+    await this.#writer.idle();
+    const stopListening = await this.#stopListening;
+    await stopListening?.();
+    while (this.#notifying) await this.#notifying;
+    await Promise.all(this.#announcements);
+  }
+
+  /**
+   * Tells readers. A statement of its own after the commit: NOTIFY inside the append would hold PostgreSQL's one
+   * notification lock through the fsync. One at a time per process; a lost one costs at most one poll interval (250 ms).
+   */
+  #appended(): void {
+    for (const subscription of this.#subscriptions) subscription.wake();
+    if (this.#notifying) {
+      this.#notifyAgain = true;
+      return;
+    }
+    this.#notifying = this.#database
+      .query(NOTIFY, ['appended'])
+      .catch((cause: unknown) => this.#log('debug', `telling readers of the log failed: ${String(cause)}`))
+      .finally(() => {
+        this.#notifying = undefined;
+        if (!this.#notifyAgain) return;
+        this.#notifyAgain = false;
+        this.#appended();
+      });
+  }
+
+  #announce(group: string): void {
+    const sent: Promise<unknown> = this.#database
+      .query(NOTIFY, [`group ${group}`])
+      .catch((cause: unknown) => this.#log('debug', `telling the group ${group} failed: ${String(cause)}`))
+      .finally(() => this.#announcements.delete(sent));
+    this.#announcements.add(sent);
+  }
+
+  #heard(payload: string | undefined): void {
+    for (const subscription of this.#subscriptions)
+      if (payload?.startsWith('group ')) subscription.rebalance(payload.slice('group '.length));
+      else subscription.wake();
+  }
+
+  #sweep(): void {
+    this.#retention ??= setInterval(() => {
+      this.enforceRetention().catch((cause: unknown) =>
+        this.#log('warn', `retention of the log failed: ${String(cause)}`),
+      );
+    }, RETENTION_EVERY_MS).unref();
+  }
+}

@@ -1,0 +1,191 @@
+import { randomUUID } from 'node:crypto';
+import type { EventLog, RunningSubscription, Subscription } from '#contracts';
+import type { Database } from '#db';
+import { pauseFor } from '../handling.ts';
+import { balance, leave, placeOf, release } from './membership.ts';
+import type { Member } from './membership.ts';
+import { PartitionReader } from './partition-reader.ts';
+import { partitionsWithMore } from './poll.ts';
+
+const SHORTEST_POLL_MS = 5;
+const LONGEST_POLL_MS = 250;
+const AFTER_FAILURE_MS = 500;
+const DEFAULT_MAX_BATCH = 500;
+/** a handler that does not end within this is left behind uncommitted, so that a process can leave in time */
+const STOP_LIMIT_MS = 15_000;
+
+export interface SubscriptionContext {
+  database: Database;
+  append: EventLog['append'];
+  /** tells the group's other members, in all processes, to balance now */
+  announce(group: string): void;
+  leaseMs: number;
+}
+
+/**
+ * A member of a group: two loops and one reader per leased partition.
+ *
+ * - membership: every third of a lease, and when told that the group changed: renew, take what is due, hand over surplus
+ * - polling: one query over all partitions, 5 ms after work and up to 250 ms in silence, at once when woken by NOTIFY
+ */
+export class PostgresSubscription implements RunningSubscription {
+  readonly #subscription: Subscription;
+  readonly #context: SubscriptionContext;
+  readonly #me: Member;
+  readonly #readers = new Map<string, PartitionReader>();
+  readonly #stopping = new AbortController();
+  readonly #firstBalance = Promise.withResolvers<void>();
+  #balanceNow = new AbortController();
+  #pollNow = new AbortController();
+  #expiry: NodeJS.Timeout | undefined;
+  #loops: Promise<unknown> = Promise.resolve();
+  #unavailable = false;
+
+  constructor(subscription: Subscription, topics: ReadonlyMap<string, number>, context: SubscriptionContext) {
+    this.#subscription = subscription;
+    this.#context = context;
+    this.#me = { group: subscription.group, member: randomUUID(), leaseMs: context.leaseMs, topics };
+  }
+
+  start(): void {
+    this.#loops = Promise.all([this.#membership(), this.#polling()]);
+  }
+
+  ready(): Promise<void> {
+    return this.#firstBalance.promise;
+  }
+
+  /** Something was appended, somewhere. */
+  wake(): void {
+    this.#pollNow.abort();
+  }
+
+  /** The group has changed, somewhere. */
+  rebalance(group: string): void {
+    if (group === this.#me.group) this.#balanceNow.abort();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopping.signal.aborted) return;
+    this.#stopping.abort();
+    this.#balanceNow.abort();
+    this.#pollNow.abort();
+    await this.#loops;
+    const ended = Promise.all([...this.#readers.values()].map((reader) => this.#handOver(reader)));
+    const limit = new AbortController();
+    await Promise.race([ended, pauseFor(STOP_LIMIT_MS, limit.signal)]);
+    limit.abort();
+    clearTimeout(this.#expiry);
+    for (const reader of this.#readers.values()) reader.lose();
+    await this.#guard(() => leave(this.#context.database, this.#me));
+    this.#context.announce(this.#me.group);
+    this.#firstBalance.resolve();
+  }
+
+  /** Vanishes as a killed process does: nothing is handed over, leases run out. For tests of a takeover. */
+  abandon(): void {
+    this.#stopping.abort();
+    this.#balanceNow.abort();
+    this.#pollNow.abort();
+    clearTimeout(this.#expiry);
+    for (const reader of this.#readers.values()) reader.lose();
+  }
+
+  async #membership(): Promise<void> {
+    let first = true;
+    while (!this.#stopping.signal.aborted) {
+      this.#balanceNow = new AbortController();
+      const done = await this.#guard(() => this.#balance());
+      if (done && first) {
+        first = false;
+        this.#firstBalance.resolve();
+        this.#context.announce(this.#me.group);
+      }
+      if (this.#stopping.signal.aborted) return;
+      await pauseFor(done ? this.#me.leaseMs / 3 : AFTER_FAILURE_MS, this.#balanceNow.signal);
+    }
+  }
+
+  async #balance(): Promise<void> {
+    const { database } = this.#context;
+    const began = performance.now();
+    const { held, taken, surplus } = await balance(database, this.#me);
+    this.#expireAt(began + this.#me.leaseMs);
+    const tokens = new Map([...held, ...taken].map((lease) => [placeOf(lease), lease.token]));
+    for (const [place, reader] of this.#readers)
+      if (tokens.get(place) !== reader.token) {
+        reader.lose();
+        this.#readers.delete(place);
+      }
+    for (const start of taken)
+      this.#readers.set(
+        placeOf(start),
+        new PartitionReader(start, {
+          ...this.#context,
+          subscription: this.#subscription,
+          maxBatch: this.#subscription.maxBatch ?? DEFAULT_MAX_BATCH,
+        }),
+      );
+    if (taken.length > 0) this.wake();
+    for (const lease of held) if (!this.#readers.has(placeOf(lease))) await release(database, this.#me.group, lease);
+    const handed = surplus.map((lease) => this.#readers.get(placeOf(lease))).filter((reader) => reader !== undefined);
+    for (const reader of handed) void this.#handOver(reader).then(() => this.#context.announce(this.#me.group));
+  }
+
+  /** Finishes the batch in hand, then gives the lease back. */
+  async #handOver(reader: PartitionReader): Promise<void> {
+    await reader.end();
+    if (this.#readers.get(placeOf(reader)) !== reader) return;
+    this.#readers.delete(placeOf(reader));
+    await this.#guard(() => release(this.#context.database, this.#me.group, reader));
+  }
+
+  /** Without a renewal our leases are over by then, whatever the reason: others may have taken them. */
+  #expireAt(moment: number): void {
+    clearTimeout(this.#expiry);
+    this.#expiry = setTimeout(() => {
+      for (const reader of this.#readers.values()) reader.lose();
+      this.#readers.clear();
+    }, moment - performance.now());
+  }
+
+  async #polling(): Promise<void> {
+    let pause = SHORTEST_POLL_MS;
+    while (!this.#stopping.signal.aborted) {
+      this.#pollNow = new AbortController();
+      let found = false;
+      const done = await this.#guard(async () => (found = await this.#poll()));
+      pause = found ? SHORTEST_POLL_MS : Math.min(LONGEST_POLL_MS, pause * 2);
+      if (this.#stopping.signal.aborted) return;
+      await pauseFor(done ? pause : AFTER_FAILURE_MS, this.#pollNow.signal);
+    }
+  }
+
+  async #poll(): Promise<boolean> {
+    const idle = [...this.#readers.values()].filter((reader) => reader.idle);
+    if (idle.length === 0) return this.#readers.size > 0;
+    const more = await partitionsWithMore(this.#context.database, idle);
+    for (const place of more) this.#readers.get(placeOf(place))?.wake();
+    return more.length > 0;
+  }
+
+  /** False: the database could not be asked; said once per outage, tried again by the loops. */
+  async #guard(work: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await work();
+      this.#unavailable = false;
+      return true;
+    } catch (cause) {
+      if (!this.#unavailable)
+        this.#subscription.onProblem?.({
+          kind: 'unavailable',
+          topic: this.#subscription.topics[0] ?? '',
+          partition: -1,
+          message: `${this.#subscription.group} cannot reach the log; trying on`,
+          cause,
+        });
+      this.#unavailable = true;
+      return false;
+    }
+  }
+}

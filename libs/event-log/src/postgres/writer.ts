@@ -1,0 +1,72 @@
+import type { Database } from '#db';
+import { recordBytes } from '../refuse.ts';
+import { appendRecords } from './append.ts';
+import type { PlacedRecord } from './append.ts';
+
+const MAX_RECORDS = 2_000;
+const MAX_BYTES = 8 * 1024 * 1024;
+
+interface Waiting {
+  records: readonly PlacedRecord[];
+  resolve(): void;
+  reject(cause: unknown): void;
+}
+
+/**
+ * One transaction at a time per process; calls that come meanwhile share the next one. Keeps the order of the calls
+ * (two connections could lock the partition the other way round) and makes a commit, an fsync, cheap per record.
+ */
+export class Writer {
+  readonly #database: Database;
+  readonly #afterCommit: () => void;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(database: Database, afterCommit: () => void) {
+    this.#database = database;
+    this.#afterCommit = afterCommit;
+  }
+
+  write(records: readonly PlacedRecord[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ records, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const taken = this.#take();
+      try {
+        await appendRecords(
+          this.#database,
+          taken.flatMap((call) => call.records),
+        );
+        for (const call of taken) call.resolve();
+        this.#afterCommit();
+      } catch (cause) {
+        for (const call of taken) call.reject(cause);
+      }
+    }
+    this.#running = undefined;
+  }
+
+  /** At least one call, and as many whole calls as fit. */
+  #take(): Waiting[] {
+    let records = 0;
+    let bytes = 0;
+    let calls = 0;
+    for (const call of this.#waiting) {
+      records += call.records.length;
+      for (const record of call.records) bytes += recordBytes(record);
+      if (calls > 0 && (records > MAX_RECORDS || bytes > MAX_BYTES)) break;
+      calls++;
+    }
+    return this.#waiting.splice(0, calls);
+  }
+}

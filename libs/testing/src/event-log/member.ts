@@ -1,0 +1,29 @@
+/**
+ * A consumer in a process of its own that can be killed: takes a batch, says so on its standard output, and never
+ * finishes it. Run by the contract suite: `node --conditions=source member.ts '{"address": ..., "group": ..., "topics": [...]}'`.
+ */
+import { Database } from '#db';
+import { openEventLog } from '#event-log';
+import type { LogAddress } from './harness.ts';
+
+interface Work {
+  address: LogAddress;
+  group: string;
+  topics: string[];
+}
+
+const { address, group, topics } = JSON.parse(process.argv[2]!) as Work;
+const log = await openEventLog({
+  kafka: address.kafka,
+  database: address.databaseUrl ? await Database.open({ url: address.databaseUrl, name: 'member' }) : undefined,
+  leaseMs: 2_000,
+});
+await log.subscribe({
+  group,
+  topics,
+  handle: async ({ topic, partition, records }) => {
+    process.stdout.write(JSON.stringify({ topic, partition, count: records.length }) + '\n');
+    await new Promise(() => {});
+  },
+});
+setInterval(() => {}, 60_000);
