@@ -1,0 +1,24 @@
+# One image for every stage: the command chooses the app, e.g. `docker run crossdock run relay`.
+FROM node:24-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=optional
+COPY tsconfig.json tsconfig.build.json ./
+COPY apps apps
+COPY libs libs
+RUN npx tsc -p tsconfig.build.json && npm prune --omit=dev --omit=optional
+
+FROM node:24-slim
+ENV NODE_ENV=production CROSSDOCK_HOME=/etc/crossdock CROSSDOCK_DATA=/var/lib/crossdock
+WORKDIR /app
+COPY --from=build /app/package.json ./
+COPY --from=build /app/node_modules node_modules
+COPY --from=build /app/dist dist
+COPY schemas schemas
+COPY apps/cli/bin.mjs apps/cli/bin.mjs
+COPY crossdock.yaml /etc/crossdock/crossdock.yaml
+RUN mkdir -p /var/lib/crossdock && chown node:node /var/lib/crossdock
+USER node
+EXPOSE 8080 9464
+ENTRYPOINT ["node", "/app/apps/cli/bin.mjs"]
+CMD ["run", "all-in-one"]
