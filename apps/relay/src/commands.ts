@@ -1,0 +1,79 @@
+import { RecordRefused, type EventLog } from '#contracts';
+import type { Database } from '#db';
+import { markReleased, readSetAside } from '#outbox';
+import { recordOf } from './send.ts';
+
+const CHUNK = 200;
+
+interface Command {
+  id: string;
+  kind: string;
+  target: { key?: unknown };
+}
+
+export interface CommandsOptions {
+  database: Database;
+  log: EventLog;
+  shard: number;
+  epoch: bigint;
+  /** the leader's stopped keys; a released one leaves */
+  stopped: Set<string>;
+}
+
+/**
+ * Executes what people ordered of the relay, oldest first; called by the leader between two batches. There is one kind:
+ * `release` with `{key}`: what stands aside of the key goes to the log in id order, then the key flows again. If the log
+ * still refuses a row, the command is refused with that row's reason, and the key stays stopped from there.
+ */
+export async function executeCommands(options: CommandsOptions): Promise<void> {
+  const waiting = await options.database.query<Command>(
+    "select id, kind, target from command where stage = 'relay' and status = 'waiting' order by created_at, id limit 10",
+  );
+  for (const command of waiting) {
+    const { done, result } = await execute(command, options);
+    await options.database.query(
+      "update command set status = $2, result = $3, done_at = clock_timestamp() where id = $1 and status = 'waiting'",
+      [command.id, done ? 'done' : 'refused', JSON.stringify(result)],
+    );
+  }
+}
+
+interface Executed {
+  done: boolean;
+  result: Record<string, unknown>;
+}
+
+async function execute(command: Command, options: CommandsOptions): Promise<Executed> {
+  const { key } = command.target;
+  if (command.kind !== 'release') return { done: false, result: { reason: 'the relay knows one command: release' } };
+  if (typeof key !== 'string') return { done: false, result: { reason: 'release needs a key' } };
+  return release(key, options);
+}
+
+async function release(key: string, { database, log, shard, epoch, stopped }: CommandsOptions): Promise<Executed> {
+  let published = 0;
+  for (;;) {
+    const rows = await readSetAside(database, key, CHUNK);
+    if (rows.length === 0) break;
+    const records = rows.map(recordOf);
+    let taken = rows.length;
+    let refused: RecordRefused | undefined;
+    while (taken > 0) {
+      try {
+        await log.append(records.slice(0, taken));
+        break;
+      } catch (error) {
+        if (!(error instanceof RecordRefused)) throw error;
+        refused = error;
+        taken = records.indexOf(error.record);
+      }
+    }
+    const ids = rows.slice(0, Math.max(taken, 0)).map(({ id }) => id);
+    if (ids.length > 0 && !(await markReleased(database, shard, epoch, ids)))
+      return { done: false, result: { published, reason: 'another relay took over meanwhile; order it again' } };
+    published += ids.length;
+    if (refused) return { done: false, result: { published, reason: refused.message } };
+  }
+  stopped.delete(key);
+  return { done: true, result: { published } };
+}

@@ -1,0 +1,66 @@
+import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { CrossdockError, declareTopics, type EventLog } from '#contracts';
+import { Database } from '#db';
+import { openEventLog } from '#event-log';
+import { countUnpublished } from '#outbox';
+import { ENVIRONMENT, Health, logger, Metrics, type Environment } from '#platform';
+import { Relay } from './relay.ts';
+
+const log = logger('relay');
+
+/** The wiring of this room: database and log from the environment, one relay, its metrics and readiness. */
+@Module({})
+export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #environment: Environment;
+  readonly #metrics: Metrics;
+  readonly #health: Health;
+  #database: Database | undefined;
+  #log: EventLog | undefined;
+  #relay: Relay | undefined;
+  #counted = 0;
+
+  constructor(
+    @Inject(ENVIRONMENT) environment: Environment,
+    @Inject(Metrics) metrics: Metrics,
+    @Inject(Health) health: Health,
+  ) {
+    this.#environment = environment;
+    this.#metrics = metrics;
+    this.#health = health;
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    const { databaseUrl, kafka } = this.#environment;
+    if (!databaseUrl) throw new CrossdockError('CROSSDOCK_START_DATABASE', 'the relay needs DATABASE_URL');
+    const database = (this.#database = await Database.open({ url: databaseUrl, name: 'relay', max: 4 }));
+    const eventLog = (this.#log = await openEventLog({ kafka, database }));
+    await eventLog.ensureTopics(declareTopics([]));
+    const relay = (this.#relay = new Relay({
+      database,
+      log: eventLog,
+      surprised: (message, cause) => log.warn(cause === undefined ? {} : { err: cause }, message),
+    }));
+    await relay.start();
+    this.#health.register('relay: database', async () => void (await database.query('select 1')));
+    this.#health.register('relay: log', () => eventLog.ping());
+    this.#metrics.onScrape(() => this.#collect(database, relay));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#relay?.stop();
+    await this.#log?.close();
+    await this.#database?.close();
+  }
+
+  async #collect(database: Database, relay: Relay): Promise<void> {
+    const { state } = relay;
+    this.#metrics.count('relayPublished', {}, state.published - this.#counted);
+    this.#counted = state.published;
+    this.#metrics.set('relayLeader', {}, state.leads ? 1 : 0);
+    const now = await countUnpublished(database, 0);
+    this.#metrics.set('relayGaps', {}, now.gaps);
+    this.#metrics.set('relaySetAside', {}, now.setAside);
+    this.#metrics.set('outboxUnpublished', {}, now.unpublished);
+    this.#metrics.set('relayLastMove', {}, now.movedAt.getTime() / 1000);
+  }
+}

@@ -1,0 +1,94 @@
+import { SCHEMA, type Queryable, type Statement } from '#db';
+import type { Gap } from './gap.ts';
+
+/** A committed row that the relay has not read yet. */
+export interface UnreadRow {
+  id: bigint;
+  topic: string;
+  key: string;
+  headers: Record<string, string>;
+  payload: Buffer | null;
+  appendedAt: Date;
+}
+
+/** What one snapshot of the database shows. */
+export interface Snapshot {
+  /** every transaction below this one has ended: `pg_snapshot_xmin` of the same snapshot as the rows */
+  xmin: bigint;
+  /** by id */
+  rows: UnreadRow[];
+  /** a limit cut the list: nothing is known of ids above the last row */
+  cut: boolean;
+}
+
+/**
+ * One statement, hence one snapshot: the rows in the open gaps and above the cursor, with the snapshot's xmin. Two
+ * statements would prove nothing: a transaction could end between them. `order by id` is the order in which a record's
+ * events were made (the id is drawn under the record's lock), which neither time nor transaction id is. The sum of sizes
+ * keeps a batch of large payloads within memory; it reads no payload (their length stands in the row).
+ */
+const READ: Statement = {
+  name: 'outbox-read',
+  text: `
+    select seen.xmin, row.*
+    from (select pg_snapshot_xmin(pg_current_snapshot())::text as xmin) as seen
+    left join lateral (
+      select * from (
+        select *, count(*) over () as candidates,
+          sum(coalesce(octet_length(payload), 0)) over (order by id) - coalesce(octet_length(payload), 0) as before
+        from (
+          (select filled.* from unnest($2::bigint[], $3::bigint[]) as gap (low, high)
+            cross join lateral (
+              select id, topic, key, headers, payload, appended_at from ${SCHEMA}.outbox
+              where id between gap.low and gap.high order by id limit $4
+            ) as filled)
+          union all
+          (select id, topic, key, headers, payload, appended_at from ${SCHEMA}.outbox
+            where id > $1 order by id limit $4)
+          order by id limit $4
+        ) as candidate
+      ) as sized
+      where before < $5
+    ) as row on true
+    order by row.id`,
+};
+
+interface Row {
+  xmin: string;
+  id: bigint | null;
+  topic: string;
+  key: string;
+  headers: Record<string, string>;
+  payload: Buffer | null;
+  appended_at: Date;
+  candidates: bigint;
+}
+
+/** Asked by the relay's leader, one at a time. `rows` and `bytes` bound the batch; one row always fits. */
+export async function readOutbox(
+  db: Queryable,
+  from: { high: bigint; gaps: readonly Gap[] },
+  limit: { rows: number; bytes: number },
+): Promise<Snapshot> {
+  const found = await db.query<Row>(READ, [
+    from.high,
+    from.gaps.map((gap) => gap.from),
+    from.gaps.map((gap) => gap.to),
+    limit.rows,
+    limit.bytes,
+  ]);
+  const first = found[0]!;
+  const rows = first.id === null ? [] : found;
+  return {
+    xmin: BigInt(first.xmin),
+    rows: rows.map((row) => ({
+      id: row.id!,
+      topic: row.topic,
+      key: row.key,
+      headers: row.headers,
+      payload: row.payload,
+      appendedAt: row.appended_at,
+    })),
+    cut: rows.length > 0 && (rows.length >= limit.rows || BigInt(rows.length) < first.candidates),
+  };
+}
