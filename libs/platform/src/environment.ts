@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
-import { ConfigurationError, Secret, type Finding } from '#contracts';
+import { ConfigurationError, didYouMean, Secret, type Finding } from '#contracts';
 import { packageRoot } from './paths.ts';
-import { didYouMean } from './suggest.ts';
 
 /** What a process takes from its environment. This file is the only one that reads `process.env`. */
 export interface Environment {

@@ -1,5 +1,4 @@
 export * from './boot.ts';
-export * from './configuration/duration.ts';
 export * from './configuration/load.ts';
 export * from './configuration/positions.ts';
 export { generatedSecret } from './configuration/secrets.ts';
@@ -14,5 +13,6 @@ export { METRICS, type MetricName, type MetricRow } from './metrics/table.ts';
 export * from './paths.ts';
 export * from './platform.module.ts';
 export * from './runtime.ts';
-export * from './suggest.ts';
 export * from './transports.ts';
+export * from './transport/event-log.strategy.ts';
+export { connectStrategy } from './transport/connect-strategy.ts';

@@ -1,5 +1,5 @@
-import { CrossdockError } from '#contracts';
-import { configureLogging, nearest, openRuntime, readEnvironment } from '#platform';
+import { CrossdockError, nearest } from '#contracts';
+import { configureLogging, openRuntime, readEnvironment } from '#platform';
 import { checkProject } from '../check/project.ts';
 import { EXIT, type Command, type Io } from '../io.ts';
 import { runAllInOne } from './all-in-one.ts';

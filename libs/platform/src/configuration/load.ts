@@ -4,6 +4,7 @@ import { z } from 'zod';
 import {
   ConfigurationError,
   CRM_ENTITIES,
+  didYouMean,
   Secret,
   type Configuration,
   type Connection,
@@ -11,7 +12,6 @@ import {
   type Flow,
   type SettingsValue,
 } from '#contracts';
-import { didYouMean } from '../suggest.ts';
 import { readYaml, type Path, type PositionedYaml } from './positions.ts';
 import { isSecretReference, resolveSecret, type SecretSources } from './secrets.ts';
 import { FILE, type File } from './shape.ts';

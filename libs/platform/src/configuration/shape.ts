@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseDuration } from './duration.ts';
+import { parseDuration } from '#contracts';
 
 const NAME = /^[a-z0-9-]+$/;
 const LADDER = ['5s', '30s', '2m', '10m', '30m', '1h', '2h', '4h', '8h'];
