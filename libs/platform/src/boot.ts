@@ -6,6 +6,7 @@ import { portError, serveMetrics } from './http/metrics-server.ts';
 import { PermissionGuard } from './http/permission.ts';
 import { ProblemFilter } from './http/problem.ts';
 import { PlatformModule, type Runtime } from './platform.module.ts';
+import { connectStrategy } from './transport/connect-strategy.ts';
 import { Transports } from './transports.ts';
 
 export interface BootOptions {
@@ -51,7 +52,7 @@ export async function boot(options: BootOptions): Promise<RunningApp> {
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.useGlobalGuards(new PermissionGuard(environment.apiToken));
   app.useGlobalFilters(new ProblemFilter());
-  for (const strategy of app.get(Transports).strategies) app.connectMicroservice({ strategy });
+  for (const strategy of app.get(Transports).strategies) connectStrategy(app, strategy);
 
   const metrics = await serveMetrics(runtime);
   let url: string | undefined;
