@@ -2,6 +2,14 @@ import { CrossdockError, type Connection, type DocumentDeclaration, type Target 
 import type { Checked, TargetConnector, TargetSurroundings } from './target-connector.ts';
 import { rest } from './targets/rest/rest.ts';
 
+export { openSource, parseSourceSettings, sources } from './sources/index.ts';
+export {
+  defineSource,
+  type SourceConnector,
+  type SourceDeclaration,
+  type SourceDefinition,
+  type SourceSurroundings,
+} from './source-connector.ts';
 export { checkSettings, duration, nearest, pointer, secret, strict } from './settings.ts';
 export {
   defineTarget,
