@@ -22,8 +22,9 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
       ) with (fillfactor = 80);
 
       -- What was received and could be split into events. Payloads stand apart and are pruned; this stays.
+      create sequence captured_id as bigint;
       create table captured (
-        id                bigint generated always as identity primary key,
+        id                bigint primary key default nextval('captured_id'),
         receipt_id        uuid not null default gen_random_uuid(),
         tenant            text not null,
         connection        text not null,
@@ -35,6 +36,7 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
         aggregate_version bigint not null,               -- drawn on arrival
         source_version    bigint,
         event_id          uuid not null,                 -- derived from the fact
+        hop_count         integer not null default 0,    -- inherited from our own write to the record
         occurred_at       timestamptz,
         traceparent       text,
         captured_at       timestamptz not null default clock_timestamp(),
@@ -44,7 +46,8 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
         reason            text,                          -- for people; no payload
         decided_at        timestamptz
       );
-      create index captured_waiting on captured (key, aggregate_version) where status = 'waiting';
+      create index captured_waiting on captured (id) where status = 'waiting';
+      create index captured_waiting_key on captured (key, aggregate_version) where status = 'waiting';
       create index captured_rejected on captured (id) where status = 'rejected';
       create index captured_key_version on captured (key, aggregate_version);
       create index captured_event on captured (event_id);
@@ -60,13 +63,16 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
         primary key (tenant, connection, source_event_id)
       );
 
-      -- Same id, other content: the first stands, the later is recorded.
+      -- Same id, other content: the first stands, the later is recorded, once per content.
       create table captured_conflict (
-        id              bigint generated always as identity primary key,
-        captured_id     bigint not null,
-        fingerprint     bytea not null,
-        body            text not null,
-        received_at     timestamptz not null default clock_timestamp()
+        id               bigint generated always as identity primary key,
+        captured_id      bigint not null,
+        fingerprint      bytea not null,
+        body             text not null,
+        times            bigint not null default 1,
+        received_at      timestamptz not null default clock_timestamp(),
+        last_received_at timestamptz not null default clock_timestamp(),
+        unique (captured_id, fingerprint)
       );
 
       create table captured_payload (
@@ -78,6 +84,7 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
       create table captured_payload_default partition of captured_payload default;
 
       -- One normaliser at a time per record; the token fences a stale one.
+      create sequence normalise_token as bigint;           -- a token is never used twice, though leases are deleted
       create table normalise_lease (
         key     text primary key,
         token   bigint not null,
