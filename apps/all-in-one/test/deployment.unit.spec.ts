@@ -10,7 +10,11 @@ const STAGES = ['capture', 'relay', 'mapper', 'delivery', 'console'];
 
 interface Container {
   args: string[];
-  securityContext: { allowPrivilegeEscalation: boolean; readOnlyRootFilesystem: boolean; capabilities: { drop: string[] } };
+  securityContext: {
+    allowPrivilegeEscalation: boolean;
+    readOnlyRootFilesystem: boolean;
+    capabilities: { drop: string[] };
+  };
   resources: { requests: { memory: string }; limits: { memory: string } };
   startupProbe?: unknown;
   readinessProbe?: unknown;
@@ -34,7 +38,9 @@ interface Manifest {
 const base = join(root, 'k8s/base');
 const manifests = readdirSync(base)
   .filter((file) => file !== 'kustomization.yaml')
-  .flatMap((file) => parseAllDocuments(readFileSync(join(base, file), 'utf8')).map((document) => document.toJS() as Manifest));
+  .flatMap((file) =>
+    parseAllDocuments(readFileSync(join(base, file), 'utf8')).map((document) => document.toJS() as Manifest),
+  );
 const workloads = manifests.filter((manifest) => manifest.kind === 'Deployment' || manifest.kind === 'Job');
 
 describe('the Kubernetes layout', () => {

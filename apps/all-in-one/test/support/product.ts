@@ -1,0 +1,176 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, chmodSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '#platform';
+
+/** The product as a user starts it, driven from outside: a process, its ports and its data folder. */
+export interface Product {
+  url: string;
+  sandbox: string;
+  metrics: string;
+  pid: number;
+  data: string;
+  /** what it has printed so far, both streams */
+  output(): string;
+  /** `kill -9` of the one process; its children see to themselves */
+  kill(): Promise<void>;
+  /** SIGTERM; resolves with the exit code */
+  stop(): Promise<number | null>;
+}
+
+export interface ProductOptions {
+  data: string;
+  home?: string;
+  kafkaBrokers?: string;
+  args?: readonly string[];
+  ports?: Ports;
+  env?: Readonly<Record<string, string>>;
+}
+
+export interface Ports {
+  port: number;
+  metrics: number;
+  sandbox: number;
+}
+
+export function dataFolder(): { path: string; remove(): void } {
+  const path = mkdtempSync(join(tmpdir(), 'crossdock-e2e-'));
+  chmodSync(path, 0o755);
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+export async function freePorts(): Promise<Ports> {
+  return { port: await freePort(), metrics: await freePort(), sandbox: await freePort() };
+}
+
+/** Below the ephemeral range, so that no client's own port takes it between asking and listening. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 8_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
+
+export function spawnCommand(args: readonly string[], env: Readonly<Record<string, string | undefined>>): ChildProcess {
+  const clean = Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) =>
+        !/^(CROSSDOCK_|KAFKA_|DATABASE_URL|TEST_DATABASE_URL|SCHEMA_REGISTRY_URL|NODE_OPTIONS|JEST_)/.test(name),
+    ),
+  );
+  return spawn(process.execPath, [join(packageRoot(), 'apps/cli/bin.mjs'), ...args], {
+    env: { ...clean, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+export async function startProduct(options: ProductOptions): Promise<Product> {
+  const ports = options.ports ?? (await freePorts());
+  const child = spawnCommand(['run', 'all-in-one', ...(options.args ?? [])], {
+    CROSSDOCK_DATA: options.data,
+    CROSSDOCK_HOME: options.home,
+    CROSSDOCK_PORT: String(ports.port),
+    CROSSDOCK_METRICS_PORT: String(ports.metrics),
+    CROSSDOCK_SANDBOX_PORT: String(ports.sandbox),
+    CROSSDOCK_SANDBOX: 'on',
+    KAFKA_BROKERS: options.kafkaBrokers,
+    ...options.env,
+  });
+  const output = collect(child);
+  await ready(child, output, /Crossdock is ready/);
+  return {
+    url: `http://127.0.0.1:${ports.port}`,
+    sandbox: `http://127.0.0.1:${ports.sandbox}`,
+    metrics: `http://127.0.0.1:${ports.metrics}`,
+    pid: child.pid!,
+    data: options.data,
+    output,
+    kill: async () => {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+    },
+    stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      await ended;
+      return child.exitCode;
+    },
+  };
+}
+
+export function collect(child: ChildProcess): () => string {
+  let text = '';
+  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return () => text;
+}
+
+/** Resolves when the output matches; throws with the output when the process ends first or nothing comes for 90 s. */
+export async function ready(child: ChildProcess, output: () => string, expected: RegExp): Promise<void> {
+  const deadline = Date.now() + 90_000;
+  while (!expected.test(output())) {
+    if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline)
+      throw new Error(
+        `the process did not become ready (${child.exitCode ?? child.signalCode ?? 'late'}):\n${output()}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+/** Asks until `good` says so; throws with the last answer. */
+export async function until<T>(
+  ask: () => Promise<T>,
+  good: (answer: T) => boolean,
+  options: { within: number; what: string },
+): Promise<T> {
+  const deadline = Date.now() + options.within;
+  let last: T | undefined;
+  let failure: unknown;
+  while (Date.now() < deadline) {
+    try {
+      last = await ask();
+      failure = undefined;
+      if (good(last)) return last;
+    } catch (error) {
+      failure = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(
+    `${options.what}: not within ${options.within} ms; last: ${failure ? String(failure) : JSON.stringify(last)?.slice(0, 3000)}`,
+  );
+}
+
+export async function getJson<T>(url: string): Promise<T> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`GET ${url}: ${response.status} ${(await response.text()).slice(0, 500)}`);
+  return (await response.json()) as T;
+}
+
+export async function sendJson<T>(
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  url: string,
+  body?: unknown,
+): Promise<T> {
+  const response = await fetch(url, {
+    method,
+    ...(body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${text.slice(0, 500)}`);
+  return (text === '' ? undefined : JSON.parse(text)) as T;
+}
+
+/** The secret of the example's signed webhook connection, as `crossdock show secret` prints it. */
+export function generatedSecretOf(data: string, name: string): string {
+  return readFileSync(join(data, 'secrets', name), 'utf8').trim();
+}

@@ -1,0 +1,50 @@
+import { getJson } from './product.ts';
+
+/** The shapes of `GET /api/v1/records/{entity}/{id}` and `/status` that the tests look at (configuration.md section 5). */
+export interface RecordTimeline {
+  entity: string;
+  id: string;
+  events: {
+    id: string;
+    type: string;
+    aggregateVersion: string;
+    receivedAt: string;
+    publishedAt?: string;
+    topic?: string;
+    partition?: number;
+    offset?: string;
+    deliveries: {
+      flow: string;
+      target: string;
+      document: string;
+      status: string;
+      waitingFor?: unknown;
+      targetId?: string;
+      attempts: { n: number; outcome: string; httpStatus?: number }[];
+    }[];
+  }[];
+}
+
+export interface Status {
+  flows: {
+    name: string;
+    accepted: number;
+    finished: Record<string, number>;
+    unfinished: Record<string, number>;
+    difference: number;
+  }[];
+  capture: { received: number; published: number; rejected: number; pending: number };
+  outbox: { unpublished: number };
+}
+
+export const timeline = (url: string, entity: string, id: string): Promise<RecordTimeline> =>
+  getJson<RecordTimeline>(`${url}/api/v1/records/${entity}/${encodeURIComponent(id)}`);
+export const status = (url: string): Promise<Status> => getJson<Status>(`${url}/api/v1/status`);
+
+export const sum = (counts: Record<string, number>): number =>
+  Object.values(counts).reduce((total, count) => total + count, 0);
+/** Everything accepted is finished, and nothing is missing. */
+export const settled = (answer: Status): boolean =>
+  answer.capture.pending === 0 &&
+  answer.outbox.unpublished === 0 &&
+  answer.flows.every((flow) => sum(flow.unfinished) === 0 && flow.difference === 0);
