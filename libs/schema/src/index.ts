@@ -16,7 +16,11 @@ export { isJsonObject, JsonError, jsonObject, JsonNumber } from './json/value.ts
 export type { Json, JsonObject, JsonProblem } from './json/value.ts';
 export { writeExactJson } from './json/write.ts';
 export { loadSchemas } from './load-schemas.ts';
+export { checkSchemas } from './registry/check-schemas.ts';
+export type { CheckOptions, CheckResult } from './registry/check-schemas.ts';
 export { fileRegistry } from './registry/file-registry.ts';
+export { avroReader } from './avro/avro-reader.ts';
+export type { ReadValue } from './avro/avro-reader.ts';
 export type { RegisteredSchema, SchemaRegistry } from './registry/schema-registry.ts';
 export { SchemaSet } from './schema-set.ts';
 export type { NamedSchema } from './schema-set.ts';

@@ -9,7 +9,7 @@ import { explain } from './explain.ts';
 import { fromJson } from './from-json.ts';
 import type { FromJson, FromJsonOptions } from './from-json.ts';
 import type { AvroRecord } from './record.ts';
-import { shapeOf } from './shape.ts';
+import { shapeOf } from './compile-shape.ts';
 import type { RecordShape } from './shape.ts';
 import { Misfit, Sink } from './sink.ts';
 

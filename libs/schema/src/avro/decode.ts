@@ -135,7 +135,11 @@ function simple(shape: Exclude<Shape, RecordShape>, known: Map<Shape, Read>): Re
     case 'int':
       return (source) => source.int();
     case 'instant':
-      return (source) => new Date(source.int());
+      return (source) => {
+        const instant = new Date(source.int());
+        if (Number.isNaN(instant.getTime())) throw new BrokenBytes('an instant is out of range');
+        return instant;
+      };
     case 'date':
       return (source) => {
         const days = source.int();

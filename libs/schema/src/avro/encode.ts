@@ -1,6 +1,7 @@
 import { Decimal } from '#contracts';
 import { daysOfDate } from './calendar.ts';
 import { unscaled } from './decimal.ts';
+import { defaultValue } from './default-value.ts';
 import type { FieldShape, RecordShape, Shape } from './shape.ts';
 import { Misfit } from './sink.ts';
 import type { Sink } from './sink.ts';
@@ -47,7 +48,8 @@ function compileField(field: FieldShape, known: Map<Shape, Write>): Write {
       write(sink, value);
     };
   if (!field.hasDefault) return write;
-  return (sink, value) => write(sink, value === undefined ? field.default : value);
+  const absent = defaultValue(field);
+  return (sink, value) => write(sink, value === undefined ? absent : value);
 }
 
 function simple(shape: Exclude<Shape, RecordShape>, known: Map<Shape, Write>): Write {

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../json/value.ts';
 import { businessDateOf, daysOfDate, instantOf } from './calendar.ts';
 import { ISO_3166, ISO_4217 } from './codes.ts';
 import { decimalFromText } from './decimal.ts';
+import { defaultValue } from './default-value.ts';
 import { describe } from './explain.ts';
 import type { AvroRecord, AvroValue } from './record.ts';
 import type { FieldShape, RecordShape, Shape } from './shape.ts';
@@ -105,7 +106,7 @@ class Reading {
     if (field.shape.kind === 'list') return [];
     if (field.shape.kind === 'map') return Object.create(null) as AvroRecord;
     if (!field.hasDefault || explicit) throw new Refusal(path, explicit ? 'must not be null' : 'is missing');
-    return this.#value(field.shape, defaultJson(field.default), path);
+    return defaultValue(field);
   }
 
   /** Ids, currencies and countries. */
@@ -219,11 +220,4 @@ function mapText(json: Json, path: string): string {
   if (json instanceof JsonNumber) return json.text;
   if (typeof json === 'boolean') return String(json);
   throw new Refusal(path, 'must be a text, a number or a flag');
-}
-
-/** Defaults of scalar fields in our schemas are plain JSON. */
-function defaultJson(value: unknown): Json {
-  if (typeof value === 'number') return new JsonNumber(String(value));
-  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
-  throw new Error('a default must be a scalar, an empty list or an empty map');
 }
