@@ -1,0 +1,121 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Secret } from '#contracts';
+import { type Call, type FaultEffect, FaultPlan } from './faults.ts';
+import { Ledger } from './ledger.ts';
+
+export interface Answer {
+  status: number;
+  /** JSON text, so that numbers keep the digits they came with */
+  body: string;
+}
+
+/** The bearer token the pretend systems ask for; null: they ask for none. */
+export const SANDBOX_TOKEN = Symbol('sandbox token');
+
+/** Every call to a pretend system passes here: who is asking, how far away we are, and what goes wrong today. */
+@Injectable()
+export class Gate implements OnModuleDestroy {
+  readonly #open = new Set<Socket>();
+
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly faults: FaultPlan,
+    @Inject(SANDBOX_TOKEN) private readonly token: Secret | null,
+  ) {}
+
+  /** `apply` checks, changes the state and appends to the ledger in one go, without waiting for anything. */
+  async handle(request: FastifyRequest, reply: FastifyReply, call: Call, apply: () => Answer): Promise<void> {
+    if (!this.#knows(request.headers.authorization)) return send(reply, problem(401, 'Unauthorised'));
+    const fault = this.faults.take(call);
+    if (this.faults.latencyMs > 0) await wait(this.faults.latencyMs);
+    if (fault === undefined) return send(reply, await this.#applied(apply));
+    await this.#misbehave(fault, request, reply, apply);
+  }
+
+  /** Calls that hang have to go, or nothing ever stops. */
+  onModuleDestroy(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  async #applied(apply: () => Answer): Promise<Answer> {
+    const answer = apply();
+    await this.ledger.flushed();
+    return answer;
+  }
+
+  async #misbehave(
+    fault: FaultEffect,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    apply: () => Answer,
+  ): Promise<void> {
+    switch (fault.kind) {
+      case 'slow':
+        await wait(fault.ms);
+        return send(reply, await this.#applied(apply));
+      case 'apply-late': {
+        this.#keep(request);
+        await wait(fault.afterMs);
+        const answer = await this.#applied(apply);
+        return request.raw.socket.destroyed ? void reply.hijack() : send(reply, answer);
+      }
+      case 'status':
+        if (fault.apply) await this.#applied(apply);
+        if (fault.retryAfter !== undefined) void reply.header('retry-after', String(fault.retryAfter));
+        return send(reply, problem(fault.status, 'A fault on purpose'));
+      case 'garbage':
+        await this.#applied(apply);
+        return send(reply, { status: 200, body: '<html>all is well</html>' });
+      case 'hang':
+        this.#keep(request);
+        return void reply.hijack();
+      case 'apply-and-never-answer':
+        this.#keep(request);
+        reply.hijack();
+        return void (await this.#applied(apply));
+      case 'down':
+      case 'reset-before':
+        reply.hijack();
+        return void request.raw.socket.resetAndDestroy();
+      case 'reset-after':
+        reply.hijack();
+        await this.#applied(apply);
+        return void request.raw.socket.resetAndDestroy();
+      case 'truncated': {
+        reply.hijack();
+        const { status, body } = await this.#applied(apply);
+        reply.raw.writeHead(status, { ...JSON_TYPE, 'content-length': Buffer.byteLength(body) + 64 });
+        reply.raw.write(body.slice(0, body.length / 2), () => request.raw.socket.destroy());
+      }
+    }
+  }
+
+  #keep(request: FastifyRequest): void {
+    const { socket } = request.raw;
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+  }
+
+  #knows(authorization: string | undefined): boolean {
+    if (this.token === null) return true;
+    const expected = Buffer.from(`Bearer ${this.token.reveal()}`);
+    const given = Buffer.from(authorization ?? '');
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  }
+}
+
+const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' };
+
+function send(reply: FastifyReply, { status, body }: Answer): void {
+  const type = status >= 400 ? 'application/problem+json' : JSON_TYPE['content-type'];
+  void reply.status(status).header('content-type', type).send(Buffer.from(body));
+}
+
+/** RFC 9457; the title never changes with the record, so that whoever logs it logs no data. */
+export function problem(status: number, title: string): Answer {
+  return { status, body: JSON.stringify({ type: 'about:blank', title, status }) };
+}

@@ -1,0 +1,6 @@
+import { join } from 'node:path';
+import type { RunningApp, Runtime } from '#platform';
+import { serveSandbox } from './serve.ts';
+
+export const start = (runtime: Runtime): Promise<RunningApp> =>
+  serveSandbox(runtime, { data: join(runtime.environment.data, 'sandbox') });
