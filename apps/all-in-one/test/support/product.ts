@@ -25,6 +25,8 @@ export interface ProductOptions {
   data: string;
   home?: string;
   kafkaBrokers?: string;
+  /** the sandbox is not the product's child: a target that outlives a killed product */
+  sandboxElsewhere?: boolean;
   args?: readonly string[];
   ports?: Ports;
   env?: Readonly<Record<string, string>>;
@@ -80,7 +82,7 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
     CROSSDOCK_PORT: String(ports.port),
     CROSSDOCK_METRICS_PORT: String(ports.metrics),
     CROSSDOCK_SANDBOX_PORT: String(ports.sandbox),
-    CROSSDOCK_SANDBOX: 'on',
+    CROSSDOCK_SANDBOX: options.sandboxElsewhere ? 'off' : 'on',
     KAFKA_BROKERS: options.kafkaBrokers,
     ...options.env,
   });
@@ -105,6 +107,37 @@ export async function startProduct(options: ProductOptions): Promise<Product> {
       await ended;
       return child.exitCode;
     },
+  };
+}
+
+/** The sandbox as a process of its own, on the database of the product that runs on `data`. */
+export async function startSandboxAlone(options: {
+  data: string;
+  home?: string;
+  ports: Ports;
+}): Promise<() => Promise<void>> {
+  const keep = join(options.data, 'postgres');
+  const [password, port] = ['password', 'port'].map((name) => readFileSync(join(keep, name), 'utf8').trim());
+  const child = spawnCommand(['run', 'sandbox'], {
+    DATABASE_URL: `postgres://crossdock:${password}@127.0.0.1:${port}/crossdock`,
+    CROSSDOCK_DATA: options.data,
+    CROSSDOCK_HOME: options.home,
+    CROSSDOCK_SANDBOX_PORT: String(options.ports.sandbox),
+    CROSSDOCK_METRICS_PORT: '0',
+  });
+  const output = collect(child);
+  await until(
+    () => getJson(`http://127.0.0.1:${options.ports.sandbox}/erp/health`),
+    () => true,
+    {
+      within: 60_000,
+      what: `the sandbox starts (${output()})`,
+    },
+  );
+  return async () => {
+    const ended = once(child, 'exit');
+    child.kill('SIGTERM');
+    await ended;
   };
 }
 
