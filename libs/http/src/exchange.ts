@@ -64,6 +64,7 @@ export function exchange(
           notSent('aborted', 'the caller stopped it just before the request was written');
           throw cause;
         }
+        if (ended) throw new NotWanted('given up in the callback');
         startedAt = performance.now();
         writing = controller;
         timer = setTimeout(

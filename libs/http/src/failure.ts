@@ -22,8 +22,8 @@ export function unansweredReason(error: Error, headArrived: boolean): [Unanswere
   if (code === 'UND_ERR_CLOSED' || code === 'UND_ERR_DESTROYED')
     return ['closed', 'the client was closed while waiting for the answer'];
   if (headArrived) return ['truncated', `the answer was cut off (${code || error.name})`];
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW')
-    return ['protocol', `the answer is not HTTP (${code})`];
+  if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW')
+    return ['protocol', `the answer is not HTTP (${code || error.name})`];
   return ['reset', `the connection broke before an answer came (${code || error.name})`];
 }
 
