@@ -4,3 +4,8 @@ export { partitionOf } from './partition.ts';
 export { recordBytes } from './refuse.ts';
 export * from './open-event-log.ts';
 export { PostgresEventLog } from './postgres/postgres-event-log.ts';
+export { chooseKafka } from './broker/choose-kafka.ts';
+export type { ChooseKafkaOptions } from './broker/choose-kafka.ts';
+export type { ChosenKafka } from './broker/chosen-kafka.ts';
+export { startKafkaBroker } from './broker/start-kafka-broker.ts';
+export type { KafkaBroker, KafkaBrokerOptions } from './broker/start-kafka-broker.ts';
