@@ -1,0 +1,33 @@
+import { Column, Entity, PrimaryColumn, VersionColumn } from 'typeorm';
+
+export type Stage = 'OPEN' | 'WON' | 'LOST' | 'CANCELLED';
+
+/** Decimals are text. */
+export interface OpportunityLine {
+  id: string;
+  productId: string | null;
+  sku: string;
+  description: string | null;
+  quantity: string;
+  unit: string | null;
+  unitPrice: string;
+  discountPercent: string | null;
+  taxRate: string;
+}
+
+/** A deal; once won it is an order to the rest of the world. */
+@Entity({ name: 'opportunity' })
+export class Opportunity {
+  @PrimaryColumn('text') id!: string;
+  @VersionColumn({ type: 'integer' }) version!: number;
+  @Column('text') number!: string;
+  @Column('text', { name: 'customer_id' }) customerId!: string;
+  @Column('text', { default: 'OPEN' }) stage!: Stage;
+  @Column('timestamptz', { name: 'closed_at', nullable: true }) closedAt!: Date | null;
+  @Column('text') currency!: string;
+  @Column('text', { name: 'purchase_order_ref', nullable: true }) purchaseOrderRef!: string | null;
+  /** YYYY-MM-DD */
+  @Column('date', { name: 'requested_delivery_date', nullable: true }) requestedDeliveryDate!: string | null;
+  @Column('text', { nullable: true }) note!: string | null;
+  @Column('jsonb') lines!: OpportunityLine[];
+}

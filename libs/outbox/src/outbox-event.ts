@@ -1,0 +1,34 @@
+/** What a service says when it changed a record. It never says a version: that is drawn under the record's lock. */
+export interface OutboxEvent {
+  /** the connection with `connector: outbox` it speaks for */
+  connection: string;
+  /** `crm.<entity>.<past tense>`; the leading `crm.` may be left out */
+  type: string;
+  /** canonical entity; default: the part of `type` before the last dot */
+  entity?: string;
+  /** the service's own id of the record, without the connection's idPrefix */
+  recordId: string;
+  /**
+   * The full state of the record in the JSON form of the canonical model, as a plain object (Decimal, bigint and Date
+   * allowed, undefined left out) or as JSON text.
+   */
+  data: object | string;
+  /** the service's own id of this change; a second append with the same one appends nothing. Default: the drawn version */
+  eventId?: string;
+  /** the service's version of the record, where it counts one */
+  sourceVersion?: bigint;
+  /** when it happened; default now */
+  occurredAt?: Date;
+  correlationId?: string;
+  causationId?: string;
+  traceparent?: string;
+}
+
+export interface AppendedEvent {
+  /** uuid, derived from the fact */
+  eventId: string;
+  outboxId: bigint;
+  /** null for a duplicate */
+  version: bigint | null;
+  duplicate: boolean;
+}
