@@ -45,7 +45,7 @@ export async function boot(options: BootOptions): Promise<RunningApp> {
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: RootModule, imports: [PlatformModule.of(runtime), options.module] },
     adapter,
-    { logger: ['error', 'fatal'], bodyParser: false, abortOnError: false },
+    { logger: false, bodyParser: false, abortOnError: false },
   );
   const fastify = adapter.getInstance();
   fastify.removeAllContentTypeParsers();
