@@ -1,0 +1,104 @@
+import {
+  Inject,
+  Module,
+  type MiddlewareConsumer,
+  type NestModule,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyInstance } from 'fastify';
+import { CrossdockError, type Configuration } from '#contracts';
+import { Database } from '#db';
+import { CONFIGURATION, ENVIRONMENT, Health, Metrics, SCHEMA_ROOTS, type Environment } from '#platform';
+import { fileRegistry, loadSchemas } from '#schema';
+import { admit } from './admission.ts';
+import { NO_MAPPINGS } from './mappings.ts';
+import { NormaliseBatch } from './normalise-batch.ts';
+import { Normaliser } from './normaliser.ts';
+import { Receive } from './receive.ts';
+import { openSources } from './sources.ts';
+import { Store } from './store.ts';
+import { Vocabulary } from './vocabulary.ts';
+import { WebhookController } from './webhook.controller.ts';
+
+const DATABASE = Symbol('database of capture');
+const SOURCES = Symbol('sources of capture');
+
+@Module({
+  controllers: [WebhookController],
+  providers: [
+    {
+      provide: DATABASE,
+      inject: [ENVIRONMENT],
+      useFactory: ({ databaseUrl }: Environment): Promise<Database> => {
+        if (databaseUrl === undefined)
+          throw new CrossdockError('CROSSDOCK_CAPTURE_NO_DATABASE', 'capture needs DATABASE_URL');
+        return Database.open({ url: databaseUrl, name: 'capture', max: 12 });
+      },
+    },
+    {
+      provide: SOURCES,
+      inject: [CONFIGURATION, ENVIRONMENT],
+      useFactory: (configuration: Configuration, { host }: Environment) => openSources(configuration, host),
+    },
+    {
+      provide: Normaliser,
+      inject: [DATABASE, CONFIGURATION, SCHEMA_ROOTS, Metrics],
+      useFactory: (
+        database: Database,
+        { tenant, connections }: Configuration,
+        roots: readonly string[],
+        metrics: Metrics,
+      ): Normaliser => {
+        const schemas = loadSchemas({ roots });
+        const vocabulary = new Vocabulary(schemas, fileRegistry(schemas), NO_MAPPINGS);
+        return new Normaliser(database, new NormaliseBatch(database, tenant, connections, vocabulary), metrics);
+      },
+    },
+    {
+      provide: Receive,
+      inject: [SOURCES, DATABASE, CONFIGURATION, Normaliser, Metrics],
+      useFactory: (
+        sources: ReturnType<typeof openSources>,
+        database: Database,
+        { tenant }: Configuration,
+        normaliser: Normaliser,
+        metrics: Metrics,
+      ) => new Receive(sources, new Store(database, tenant, (keys) => normaliser.wake(keys)), metrics),
+    },
+  ],
+})
+export class CaptureModule implements NestModule, OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #adapter: HttpAdapterHost;
+  readonly #database: Database;
+  readonly #normaliser: Normaliser;
+
+  constructor(
+    adapter: HttpAdapterHost,
+    @Inject(DATABASE) database: Database,
+    @Inject(Normaliser) normaliser: Normaliser,
+    @Inject(Health) health: Health,
+  ) {
+    this.#adapter = adapter;
+    this.#database = database;
+    this.#normaliser = normaliser;
+    health.register('capture database', async () => {
+      await database.query('select 1');
+    });
+  }
+
+  /** Before routes are made, so that the hooks hold for them. */
+  configure(_consumer: MiddlewareConsumer): void {
+    admit(this.#adapter.httpAdapter.getInstance<FastifyInstance>());
+  }
+
+  onApplicationBootstrap(): void {
+    this.#normaliser.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#normaliser.stop();
+    await this.#database.close();
+  }
+}

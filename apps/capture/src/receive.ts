@@ -1,0 +1,106 @@
+import { CrossdockError, type RawRequest } from '#contracts';
+import { isSerialisation, isUnavailable } from '#db';
+import { logger, type Metrics } from '#platform';
+import { answerItems, problem, refusedItem, type Answer, type AnswerItem } from './answer.ts';
+import { inflateBody, MAX_BYTES, tooLarge } from './inflate.ts';
+import type { Sources } from './sources.ts';
+import type { CapturedEvent, Store } from './store.ts';
+
+/** A request before anything is known about it: the body as it came over the wire. */
+export type IncomingRequest = RawRequest;
+
+/** ms. A database that hangs must not hang the sender: it repeats, and the repeat finds what was kept. */
+const DEADLINE = 10_000;
+
+/** Waiting for a database that is away is the sender's part: it keeps the event. */
+const RETRY_AFTER = { 'retry-after': '2' };
+
+/** Called once per request by the controller, many in parallel. The checks stand in the order of their price. */
+export class Receive {
+  readonly #sources: Sources;
+  readonly #store: Store;
+  readonly #metrics: Metrics;
+  readonly #now: () => Date;
+
+  constructor(sources: Sources, store: Store, metrics: Metrics, now: () => Date = () => new Date()) {
+    this.#sources = sources;
+    this.#store = store;
+    this.#metrics = metrics;
+    this.#now = now;
+  }
+
+  async receive(name: string, request: IncomingRequest): Promise<Answer> {
+    const started = performance.now();
+    const connection = this.#sources.get(name) === undefined ? 'unknown' : name;
+    const answer = await this.#answer(name, request);
+    this.#metrics.count('captureRequests', { connection, status: String(answer.status) });
+    this.#metrics.observe('captureSeconds', { connection }, (performance.now() - started) / 1000);
+    return answer;
+  }
+
+  async #answer(name: string, incoming: IncomingRequest): Promise<Answer> {
+    if (incoming.body.length > MAX_BYTES) return refuse(tooLarge('the body'));
+    const inflated = await inflateBody(incoming.body, incoming.headers['content-encoding']);
+    if (!inflated.ok && inflated.status === 413) return refuse(inflated);
+
+    const request = inflated.ok ? { ...incoming, body: inflated.body } : incoming;
+    const now = this.#now();
+    const open = this.#sources.get(name);
+    const verified = (open?.source ?? this.#sources.decoy).verify(request, now);
+    if (open === undefined)
+      return problem(
+        404,
+        'CROSSDOCK_CAPTURE_UNKNOWN_CONNECTION',
+        'there is no connection of this name that takes requests',
+      );
+    if (!verified.ok) return problem(401, verified.code, verified.detail);
+    if (!inflated.ok) return refuse(inflated);
+
+    const split = open.source.split(request, now);
+    if (!split.ok) return problem(split.status, split.code, split.detail);
+
+    const events = split.items.flatMap((item) => (item.ok ? [item.event] : []));
+    const stored = await this.#keep(() => this.#store.keep(open.connection, events));
+    if (stored === 'away')
+      return problem(503, 'CROSSDOCK_CAPTURE_UNAVAILABLE', 'nothing was taken for sure; send it again', {
+        headers: RETRY_AFTER,
+      });
+    const kept = stored.values();
+    const items = split.items.map((item) => (item.ok ? kept.next().value! : refusedItem(item)));
+    for (const { result } of items) this.#metrics.count('captureItems', { connection: name, result });
+    return answerItems(items);
+  }
+
+  /** What the database says, or that it cannot say for sure. */
+  async #keep(work: () => Promise<AnswerItem[]>): Promise<AnswerItem[] | 'away'> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'away'>((resolve) => {
+      timer = setTimeout(() => resolve('away'), DEADLINE);
+    });
+    const kept = work().catch((error: unknown) => {
+      if (!isAway(error)) throw error;
+      logger('capture').warn({ code: codeOf(error) }, 'the database did not take a request');
+      return 'away' as const;
+    });
+    return Promise.race([kept, late]).finally(() => clearTimeout(timer));
+  }
+}
+
+function refuse({ status, code, detail }: { status: number; code: string; detail: string }): Answer {
+  return problem(status, code, detail, status === 413 ? { headers: { connection: 'close' } } : {});
+}
+
+/** Unreachable, read-only after a failover (25006), out of disk, memory or connections (53), or busy beyond our retries. */
+function isAway(error: unknown): boolean {
+  if (error instanceof CrossdockError) return error.retryable;
+  const code = codeOf(error);
+  return isUnavailable(error) || isSerialisation(error) || code === '25006' || (code?.startsWith('53') ?? false);
+}
+
+function codeOf(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
+}
+
+export type { CapturedEvent };

@@ -1,0 +1,39 @@
+import { Controller, Param, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Permission } from '#platform';
+import { send } from './admission.ts';
+import { Receive } from './receive.ts';
+
+/** The door for CRMs. Who may come in is proved by the signature that the connection's scheme asks for. */
+@Controller('hooks')
+export class WebhookController {
+  readonly #receive: Receive;
+
+  constructor(receive: Receive) {
+    this.#receive = receive;
+  }
+
+  @Post(':connection')
+  @Permission('public')
+  async post(
+    @Param('connection') connection: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const answer = await this.#receive.receive(connection, {
+      headers: headersOf(request),
+      body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+      path: request.url,
+      remoteAddress: request.socket.remoteAddress,
+    });
+    await send(reply, answer);
+  }
+}
+
+/** Node joins repeated headers itself; only `set-cookie` stays a list. */
+function headersOf(request: FastifyRequest): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.headers))
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  return headers;
+}
