@@ -35,21 +35,34 @@ export class Cursor {
 
   /** A whole number that must be safe: lengths, ints, dates, instants. */
   int(): number {
-    let value = 0;
-    let factor = 1;
-    for (let count = 0; count < 10; count++) {
-      const byte = this.byte();
-      value += (byte & 127) * factor;
-      if (byte < 128) {
-        if (!Number.isSafeInteger(value)) throw new BrokenBytes('a number is out of range');
-        return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-      }
-      factor *= 128;
-    }
-    throw new BrokenBytes('a number has no end');
+    const short = this.#short();
+    if (short !== undefined) return short;
+    const long = Number(this.#long());
+    if (!Number.isSafeInteger(long)) throw new BrokenBytes('a number is out of range');
+    return long;
   }
 
   long(): bigint {
+    const short = this.#short();
+    return short === undefined ? this.#long() : BigInt(short);
+  }
+
+  /** Zigzag numbers of up to seven bytes are safe in a double; undefined, and nothing read, for longer ones. */
+  #short(): number | undefined {
+    const start = this.#at;
+    let value = 0;
+    let factor = 1;
+    for (let count = 0; count < 7; count++) {
+      const byte = this.byte();
+      value += (byte & 127) * factor;
+      if (byte < 128) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      factor *= 128;
+    }
+    this.#at = start;
+    return undefined;
+  }
+
+  #long(): bigint {
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = this.byte();

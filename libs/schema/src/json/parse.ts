@@ -218,22 +218,13 @@ function decodeUtf8(bytes: Uint8Array): string {
   throw new JsonError('UTF8', 'the bytes are not UTF-8', offset, line, good.length - good.lastIndexOf('\n'));
 }
 
-/** Halving: a prefix is good if it is UTF-8 once its last, maybe cut, character is dropped. */
+/** Node replaces what is broken by U+FFFD; the first one that was not sent as such is the place. */
 function firstBadByte(buffer: Buffer): number {
-  let good = 0;
-  let bad = buffer.length;
-  while (bad - good > 1) {
-    const middle = (good + bad) >> 1;
-    if (prefixIsUtf8(buffer, middle)) good = middle;
-    else bad = middle;
+  let at = 0;
+  for (const character of buffer.toString('utf8')) {
+    const sent = character !== '\ufffd' || (buffer[at] === 0xef && buffer[at + 1] === 0xbf && buffer[at + 2] === 0xbd);
+    if (!sent) break;
+    at += Buffer.byteLength(character);
   }
-  return good;
-}
-
-function prefixIsUtf8(buffer: Buffer, length: number): boolean {
-  for (let cut = 0; cut <= 3 && cut <= length; cut++) {
-    if (isUtf8(buffer.subarray(0, length - cut))) return true;
-    if (buffer[length - cut - 1]! < 0x80) return false;
-  }
-  return false;
+  return at;
 }

@@ -1,0 +1,219 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+import avsc from 'avsc';
+import fc from 'fast-check';
+import { Decimal } from '#contracts';
+import { loadSchemas } from '../load-schemas.ts';
+import { AvroSchema } from './avro-schema.ts';
+import { dateOfDays, daysOfDate } from './calendar.ts';
+import { decimalFromText, scaled, unscaled } from './decimal.ts';
+import type { AvroNode } from './definition.ts';
+import type { AvroValue } from './record.ts';
+import type { RecordShape, Shape } from './shape.ts';
+
+const schemas = loadSchemas({ roots: [fileURLToPath(new URL('../../../../schemas', import.meta.url))] });
+
+const integer = fc.bigInt({ min: -(10n ** 38n) + 1n, max: 10n ** 38n - 1n });
+const short = fc.oneof(integer, fc.bigInt({ min: -(10n ** 12n), max: 10n ** 12n }));
+const decimal = short.map((value) => scaled(value, 9));
+
+/** Any value of a shape: the fuzz of the reference list (long digits, odd texts, empty lists) falls out of it. */
+function anyOf(shape: Shape): fc.Arbitrary<AvroValue> {
+  switch (shape.kind) {
+    case 'record':
+      return recordOf(shape);
+    case 'enum':
+      return fc.constantFrom(...shape.symbols);
+    case 'list':
+      return fc.array(anyOf(shape.items), { maxLength: 3 });
+    case 'map':
+      return fc
+        .array(fc.tuple(fc.string({ unit: 'grapheme' }), anyOf(shape.values)), { maxLength: 3 })
+        .map((entries) => {
+          const map = Object.create(null) as Record<string, AvroValue>;
+          for (const [key, value] of entries) map[key] = value;
+          return map;
+        });
+    case 'decimal':
+      return decimal;
+    case 'string':
+      return fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ minLength: 40, maxLength: 80 }));
+    case 'long':
+      return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n });
+    case 'int':
+      return fc.integer();
+    case 'boolean':
+      return fc.boolean();
+    case 'double':
+      return fc.double({ noNaN: true });
+    case 'bytes':
+      return fc.uint8Array().map((bytes) => Buffer.from(bytes));
+    case 'instant':
+      return fc.date({ noInvalidDate: true });
+    case 'date':
+      return fc.integer({ min: -719_528, max: 2_932_896 }).map(dateOfDays);
+  }
+}
+
+function recordOf(shape: RecordShape): fc.Arbitrary<AvroValue> {
+  const fields = shape.fields.map((field): [string, fc.Arbitrary<AvroValue>] => {
+    const any = anyOf(field.shape);
+    return [field.name, field.optional ? fc.option(any) : any];
+  });
+  return fc.record(Object.fromEntries(fields), { noNullPrototype: true });
+}
+
+/** avsc's reading of the same bytes: longs as bigint, decimals as bytes, days and instants as numbers. */
+const longType = avsc.types.LongType.__with({
+  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
+  toBuffer: (value: bigint) => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(value);
+    return bytes;
+  },
+  fromJSON: BigInt,
+  toJSON: Number,
+  isValid: (value: unknown) => typeof value === 'bigint',
+  compare: (a: bigint, b: bigint) => Number(a - b),
+});
+
+function oracle(definition: AvroNode): avsc.Type {
+  const plain = JSON.parse(JSON.stringify(definition), (_key, value: unknown) =>
+    (value as AvroNode | null)?.logicalType === 'timestamp-millis' ? 'long' : value,
+  ) as avsc.Schema;
+  return avsc.Type.forSchema(plain, {
+    wrapUnions: 'never',
+    registry: { long: longType },
+    logicalTypes: {},
+  });
+}
+
+function asAvsc(shape: Shape, value: AvroValue): unknown {
+  if (value === null) return null;
+  switch (shape.kind) {
+    case 'record': {
+      const record = value as Record<string, AvroValue>;
+      return Object.fromEntries(shape.fields.map((field) => [field.name, asAvsc(field.shape, record[field.name]!)]));
+    }
+    case 'list':
+      return (value as AvroValue[]).map((item) => asAvsc(shape.items, item));
+    case 'map':
+      return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, asAvsc(shape.values, item)]));
+    case 'decimal':
+      return bytesOf(BigInt((value as Decimal).times('1e9').toFixed(0)));
+    case 'instant':
+      return BigInt((value as Date).getTime());
+    case 'date':
+      return daysOfDate(value as string);
+    default:
+      return value;
+  }
+}
+
+/** The textbook way, byte by byte from the right. */
+function bytesOf(value: bigint): Buffer {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest >>= 8n) {
+    bytes.unshift(Number(rest & 255n));
+    const sign = bytes[0]! & 128 ? -1n : 0n;
+    if (rest >> 8n === sign) return Buffer.from(bytes);
+  }
+}
+
+describe('the Avro codec', () => {
+  const names = schemas.names().filter((name) => schemas.avro(name));
+
+  it.each(names)('writes %s byte for byte as avsc does, and reads it back', (name) => {
+    const schema = schemas.avro(name)!;
+    const type = oracle(schema.definition);
+    fc.assert(
+      fc.property(anyOf(schema.shape), (value) => {
+        const body = schema.encode(value as object);
+        expect(body.equals(type.toBuffer(asAvsc(schema.shape, value)))).toBe(true);
+        expect(schema.decode(body)).toEqual(value);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('never crashes on arbitrary bytes and never reads past their end', () => {
+    const order = schemas.canonical('order')!;
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          order.decode(Buffer.from(bytes));
+        } catch (error) {
+          expect((error as { code?: string }).code).toBe('CROSSDOCK_SCHEMA_DECODE');
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('takes a default for what is undefined', () => {
+    const result = schemas.avro('canonical/address')!;
+    expect(result.decode(result.encode({ country: 'DE' }))).toMatchObject({ country: 'DE', line1: null });
+  });
+
+  it('refuses a lone surrogate instead of writing a replacement character', () => {
+    expect(() => schemas.avro('canonical/address')!.encode({ country: '\ud800' })).toThrow('country is not a text');
+  });
+
+  it('reads a record type that contains itself', () => {
+    const tree = new AvroSchema('tree', {
+      type: 'record',
+      name: 'Tree',
+      fields: [
+        { name: 'label', type: 'string' },
+        { name: 'children', type: { type: 'array', items: 'Tree' }, default: [] },
+      ],
+    });
+    const value = { label: 'a', children: [{ label: 'b', children: [] }] };
+    expect(tree.decode(tree.encode(value))).toEqual(value);
+  });
+});
+
+describe('exact decimals', () => {
+  it('turns every decimal(38,9) into its unscaled integer and back', () => {
+    fc.assert(
+      fc.property(short, (value) => {
+        const back = unscaled(scaled(value, 9), 9)!;
+        expect(BigInt(back)).toBe(value);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('sees a tenth fraction digit, in small numbers and large', () => {
+    for (const text of ['0.0000000001', '1.0000000001', '99999999999999999999.0000000001', '1e-30'])
+      expect(unscaled(new Decimal(text), 9)).toBeUndefined();
+  });
+
+  it.each([
+    ['1.10', '1.1'],
+    ['-0', '0'],
+    ['-0.000', '0'],
+    ['1E+3', '1000'],
+    ['1e-9', '0.000000001'],
+    ['0e999999999', '0'],
+    ['1.10000000000000', '1.1'],
+    ['99999999999999999999999999999.999999999', '99999999999999999999999999999.999999999'],
+    ['000123', '123'],
+  ])('reads %s as %s', (text, expected) => {
+    expect(decimalFromText(text, 38, 9).toString()).toBe(expected);
+  });
+
+  it.each([
+    ['1e400', 'too many digits'],
+    ['100000000000000000000000000000', 'too many digits'],
+    ['1e-10', 'too many fraction digits'],
+    ['1e-999999999', 'too many fraction digits'],
+    ['', 'not a decimal'],
+    ['1,5', 'not a decimal'],
+    ['0x10', 'not a decimal'],
+    ['Infinity', 'not a decimal'],
+    [' 1', 'not a decimal'],
+  ])('refuses %j: %s', (text, problem) => {
+    expect(decimalFromText(text, 38, 9)).toBe(problem);
+  });
+});
