@@ -1,0 +1,15 @@
+export { Bundle } from './bundle.ts';
+export type { Normalised } from './bundle.ts';
+export { caseDifference, readCases, runCases } from './cases.ts';
+export type { CaseResult, MappingCase } from './cases.ts';
+export type { LineageField } from './context.ts';
+export { editorSchema, operatorSchemas } from './editor-schema.ts';
+export type { Explanation } from './explain.ts';
+export { mappingFlows } from './flows.ts';
+export type { BoundFlow, MappingFlow } from './flows.ts';
+export { checkMappings, loadMappings } from './load.ts';
+export type { LoadOptions } from './load.ts';
+export type { CompiledMapping, Mapped } from './mapping.ts';
+export { largestRemainder } from './operators/split.ts';
+export { operatorsReference } from './reference.ts';
+export type { MappingSchemas } from './sides.ts';

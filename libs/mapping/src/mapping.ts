@@ -1,0 +1,261 @@
+import { CrossdockError, Decimal } from '#contracts';
+import type { Envelope, Finding, OpenField } from '#contracts';
+import type { JsonObject } from '#schema';
+import { conditionOf } from './condition.ts';
+import type { Condition } from './condition.ts';
+import type { Context, Lineage } from './context.ts';
+import { Findings } from './findings.ts';
+import type { NamedFunction } from './functions/function.ts';
+import { objectOf } from './object.ts';
+import type { Put } from './object.ts';
+import { addReview, newScope, Refusal } from './scope.ts';
+import type { Scope, Source } from './scope.ts';
+import { describe } from './shape.ts';
+import type { RecordShape } from './shape.ts';
+import type { Table } from './table.ts';
+import { comparisonOf } from './tolerance.ts';
+import { valueOf } from './value.ts';
+import { entryOf, normalForm } from './yaml.ts';
+import type { Mapping as MappingNode, Tree } from './yaml.ts';
+
+/** What one event became by one mapping. Open fields are absent from the body. */
+export type Mapped =
+  | { kind: 'document'; body: JsonObject; open: OpenField[]; createOnly: string[]; review?: string }
+  /** `ignored` and `withdraw`: the `when` that does not hold; `rejected`: why no document can be made of the event */
+  | { kind: 'ignored' | 'withdraw' | 'rejected'; reason: string };
+
+/** Both sides of a mapping, looked up by the names it gives. */
+export interface Sides {
+  source(name: string): { shape: RecordShape; json: boolean } | undefined;
+  target(name: string): { shape: RecordShape; canonical: boolean } | undefined;
+  sourceNames: readonly string[];
+  targetNames: readonly string[];
+  /** canonical entities */
+  entities: ReadonlySet<string>;
+  tables: ReadonlyMap<string, Table>;
+  functions: ReadonlyMap<string, NamedFunction>;
+}
+
+/** A checked mapping, ready to run. Immutable and without state of its own between events. */
+export interface CompiledMapping {
+  name: string;
+  file: string;
+  from: string;
+  to: string;
+  /** entity of a mapping from `canonical/<entity>` */
+  entity: string | undefined;
+  /** document type, unless the target is canonical */
+  document: string | undefined;
+  otherwise: 'ignore' | 'withdraw';
+  tree: MappingNode;
+  lineage: Lineage;
+  source: RecordShape;
+  /** content that counts, for the bundle's hash */
+  normal: unknown;
+  run(record: Source, envelope: Envelope, zone: string, references: Readonly<Record<string, string>>): Mapped;
+}
+
+const KEYS = ['from', 'to', 'doc', 'document', 'when', 'otherwise', 'fields', 'checks'];
+const CANONICAL = 'canonical/';
+
+/** Checks one mapping file; every mistake goes to `list`, and then nothing is given. */
+export function compileMapping(
+  name: string,
+  file: string,
+  tree: Tree,
+  sides: Sides,
+  list: Finding[],
+): CompiledMapping | undefined {
+  const findings = new Findings(file, list);
+  const before = list.length;
+  if (tree.kind !== 'mapping') return findings.add(tree.at, 'a mapping has from, to and fields');
+  for (const entry of tree.entries)
+    if (!KEYS.includes(entry.key)) findings.unknown(entry.keyAt, `unknown key ${entry.key}`, entry.key, KEYS);
+  const text = (key: string): string | undefined => {
+    const node = entryOf(tree, key)?.value;
+    if (!node) return findings.add(tree.at, `${key} is missing`);
+    return node.kind === 'scalar' && typeof node.value === 'string'
+      ? node.value
+      : findings.add(node.at, `${key} takes a name`);
+  };
+  const from = text('from');
+  const to = text('to');
+  const source = from === undefined ? undefined : sides.source(from);
+  const target = to === undefined ? undefined : sides.target(to);
+  if (from !== undefined && !source)
+    findings.unknown(entryOf(tree, 'from')!.value.at, `there is no schema ${from}`, from, sides.sourceNames);
+  if (to !== undefined && !target)
+    findings.unknown(entryOf(tree, 'to')!.value.at, `there is no schema ${to}`, to, sides.targetNames);
+  const document = target?.canonical === true && !entryOf(tree, 'document') ? undefined : text('document');
+  const fields = entryOf(tree, 'fields');
+  if (!fields) findings.add(tree.at, 'fields is missing');
+  if (!from || !to || !source || !target || !fields) return undefined;
+
+  const lineage: Lineage = { fields: [], reads: new Set(), references: [], createOnly: [], sets: new Set() };
+  const context: Context = {
+    findings,
+    mapping: name,
+    sourceName: from,
+    targetName: to,
+    record: source.shape,
+    item: source.shape,
+    itemRead: '',
+    inEach: false,
+    json: source.json,
+    canonicalTarget: target.canonical,
+    tables: sides.tables,
+    functions: sides.functions,
+    entities: sides.entities,
+    mapped: new Map(),
+    toBeMapped: new Set(fields.value.kind === 'mapping' ? fields.value.entries.map((entry) => entry.key) : []),
+    targetPath: '',
+    lineage,
+    value: valueOf,
+  };
+  const condition = whenOf(tree, context);
+  const otherwise = otherwiseOf(tree, condition !== undefined, context);
+  const put = objectOf(fields.value, target.shape, fields.keyAt, '', context);
+  const checks = checksOf(tree, context);
+  if (list.length > before || !put) return undefined;
+  return {
+    name,
+    file,
+    from,
+    to,
+    entity: from.startsWith(CANONICAL) ? from.slice(CANONICAL.length) : undefined,
+    document,
+    otherwise,
+    tree,
+    lineage,
+    source: source.shape,
+    normal: normalForm(tree),
+    run: runner(name, condition, otherwise, put, checks),
+  };
+}
+
+function runner(
+  name: string,
+  condition: Condition | undefined,
+  otherwise: 'ignore' | 'withdraw',
+  put: Put,
+  checks: readonly Check[],
+): CompiledMapping['run'] {
+  return (record, envelope, zone, references) => {
+    const scope = newScope(record, envelope, zone, references);
+    try {
+      if (condition && !condition.test(scope))
+        return { kind: otherwise === 'withdraw' ? 'withdraw' : 'ignored', reason: condition.why(scope) };
+      put(scope, scope.body);
+      scope.at = '';
+      for (const check of checks) check(scope);
+    } catch (error) {
+      const place = placeOf(scope);
+      if (error instanceof Refusal)
+        return {
+          kind: 'rejected',
+          reason: place === '' || error.message.startsWith(place) ? error.message : `${place}: ${error.message}`,
+        };
+      throw new CrossdockError('CROSSDOCK_MAPPING_FAULT', `the mapping ${name} failed at ${place || 'its checks'}`, {
+        cause: error,
+      });
+    }
+    const { body, open, createOnly, review } = scope;
+    return { kind: 'document', body, open, createOnly, review };
+  };
+}
+
+/** `/lines/2` and `/amount` -> `lines[2].amount` */
+function placeOf(scope: Scope): string {
+  return `${scope.pointer}${scope.at}`
+    .slice(1)
+    .replaceAll(/\/(\d+)(?=\/|$)/g, '[$1]')
+    .replaceAll('/', '.');
+}
+
+function whenOf(tree: MappingNode, context: Context): Condition | undefined {
+  const entry = entryOf(tree, 'when');
+  const condition = entry && conditionOf(entry.value, context);
+  for (const read of condition?.reads ?? []) context.lineage.reads.add(read);
+  return condition;
+}
+
+function otherwiseOf(tree: MappingNode, hasWhen: boolean, context: Context): 'ignore' | 'withdraw' {
+  const entry = entryOf(tree, 'otherwise');
+  if (!entry) return 'ignore';
+  const value = entry.value.kind === 'scalar' ? entry.value.text : '';
+  if (value !== 'ignore' && value !== 'withdraw')
+    context.findings.unknown(entry.value.at, 'otherwise is ignore or withdraw', value, ['ignore', 'withdraw']);
+  else if (!hasWhen && !entryOf(tree, 'when'))
+    context.findings.add(entry.keyAt, 'otherwise without when never happens', 'add when: { ... }');
+  return value === 'withdraw' ? 'withdraw' : 'ignore';
+}
+
+type Check = (scope: Scope) => void;
+
+/** `checks:` of the whole document: `{ sum: ..., equals: ..., within: ..., when: ... }` */
+function checksOf(tree: MappingNode, context: Context): readonly Check[] {
+  const node = entryOf(tree, 'checks')?.value;
+  if (!node) return [];
+  if (node.kind !== 'list') {
+    context.findings.add(
+      node.at,
+      'checks takes a list',
+      '- { sum: $target.lines.amount, equals: total.amount, within: "0.01" }',
+    );
+    return [];
+  }
+  return node.items.map((item) => checkOf(item, context)).filter((check) => check !== undefined);
+}
+
+function checkOf(node: Tree, context: Context): Check | undefined {
+  if (node.kind === 'mapping' && entryOf(node, 'same')) return sameOf(node, context);
+  if (node.kind !== 'mapping' || !entryOf(node, 'equals'))
+    return context.findings.add(node.at, 'a check compares: it needs equals and within, or same');
+  const compared = { ...node, entries: node.entries.filter(({ key }) => !['equals', 'within', 'when'].includes(key)) };
+  const value = context.value(compared, context);
+  const name = compared.entries
+    .map((entry) => `${entry.key} ${entry.value.kind === 'scalar' ? entry.value.text : ''}`.trim())
+    .join(' ');
+  const comparison = comparisonOf(node, name, context);
+  const whenEntry = entryOf(node, 'when');
+  const condition = whenEntry && conditionOf(whenEntry.value, context);
+  if (!value || !comparison || (whenEntry && !condition)) return undefined;
+  if (value.shape.kind !== 'decimal')
+    return context.findings.add(value.at, `a check compares decimals, this is ${describe(value.shape)}`);
+  for (const read of [...value.reads, ...comparison.reads, ...(condition?.reads ?? [])])
+    context.lineage.reads.add(read);
+  return (scope) => {
+    if (condition && !condition.test(scope)) return;
+    const found = value.run(scope);
+    if (found instanceof Decimal) comparison.compare(found, scope);
+  };
+}
+
+/** `{ same: [currency, total.currency, tax.currency] }`: what is there must be equal, as text. */
+function sameOf(node: MappingNode, context: Context): Check | undefined {
+  const list = entryOf(node, 'same')!.value;
+  for (const { key, keyAt } of node.entries)
+    if (key !== 'same') context.findings.unknown(keyAt, `${key} cannot stand beside same`, key, ['same']);
+  if (list.kind !== 'list' || list.items.length < 2)
+    return context.findings.add(list.at, 'same takes a list of at least two paths');
+  const parts = list.items.map((item) => {
+    const value = context.value(item, context);
+    const kind = value?.shape.kind;
+    if (kind !== undefined && kind !== 'text' && kind !== 'enum' && kind !== 'date' && kind !== 'integer')
+      return context.findings.add(item.at, `same compares text, this is ${describe(value!.shape)}`);
+    return value && { value, name: item.kind === 'scalar' ? item.text : 'another' };
+  });
+  const known = parts.filter((part) => part !== undefined);
+  if (known.length < parts.length) return undefined;
+  for (const { value } of known) for (const read of value.reads) context.lineage.reads.add(read);
+  return (scope) => {
+    let first: { text: string; name: string } | undefined;
+    for (const { value, name } of known) {
+      const found = value.run(scope);
+      if (found === undefined || found === null) continue;
+      const text = String(found);
+      if (first === undefined) first = { text, name };
+      else if (text !== first.text) return addReview(scope, `${name} is not the same as ${first.name}`);
+    }
+  };
+}

@@ -1,0 +1,297 @@
+import { Decimal } from '#contracts';
+import { JsonNumber } from '#schema';
+import type { Expression } from './expression.ts';
+import { Refusal } from './scope.ts';
+import type { Scope, Source, Value } from './scope.ts';
+import type { Context } from './context.ts';
+import type { Shape } from './shape.ts';
+import { DECIMAL, describe } from './shape.ts';
+import type { At } from './yaml.ts';
+
+const SEGMENT = /^(?:([A-Za-z_][A-Za-z0-9_-]*)|\["((?:[^"\\]|\\.)*)"\])/;
+
+/** `custom.region`, `custom["a b"]`, `total.amount` -> the names in it; undefined when it is no path. */
+export function parsePath(text: string): string[] | undefined {
+  const names: string[] = [];
+  let rest = text;
+  while (rest !== '') {
+    if (names.length > 0 && rest.startsWith('.')) rest = rest.slice(1);
+    else if (names.length > 0 && !rest.startsWith('[')) return undefined;
+    const match = SEGMENT.exec(rest);
+    if (!match) return undefined;
+    names.push(match[1] ?? match[2]!.replace(/\\(.)/g, '$1'));
+    rest = rest.slice(match[0].length);
+  }
+  return names.length > 0 ? names : undefined;
+}
+
+/** A field found by its path. `lists` says where the path goes through a list: then it has many values. */
+interface Found {
+  shape: Shape;
+  optional: boolean;
+  entity?: string;
+  /** as lineage writes it */
+  read: string;
+  /** index of the last name that is a list gone through, or -1 */
+  lists: number[];
+}
+
+/** Follows a path through a shape; a mistake becomes a finding that names the closest field. */
+function follow(names: readonly string[], from: Shape, prefix: string, at: At, context: Context): Found | undefined {
+  let shape = from;
+  let optional = false;
+  let entity: string | undefined;
+  let read = prefix;
+  const lists: number[] = [];
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index]!;
+    if (shape.kind === 'list') {
+      lists.push(index - 1);
+      read += '[]';
+      shape = shape.item;
+    }
+    const dot = read === '' || read.endsWith('.') ? '' : '.';
+    if (shape.kind === 'any') return { shape, optional: true, read: read + dot + name, lists };
+    if (shape.kind === 'map') {
+      shape = shape.values;
+      optional = true;
+      read += dot + name;
+      continue;
+    }
+    if (shape.kind !== 'record')
+      return context.findings.add(
+        at,
+        `${names.slice(0, index).join('.')} is ${describe(shape)} and has no field ${name}`,
+      );
+    const field = shape.fields.get(name);
+    if (!field) {
+      if (shape.open) return { shape: { kind: 'any' }, optional: true, read: read + dot + name, lists };
+      const owner = index === 0 ? context.sourceName : names.slice(0, index).join('.');
+      return context.findings.unknown(at, `${owner} has no field ${name}`, name, shape.fields.keys());
+    }
+    shape = field.shape;
+    optional ||= field.optional;
+    entity = field.entity;
+    read += dot + name;
+  }
+  return { shape, optional, entity, read, lists };
+}
+
+/** A path of one value: of the item inside `each`, of the record with `$record.` before it. */
+export function pathExpression(text: string, at: At, context: Context): Expression | undefined {
+  const ofRecord = text.startsWith('$record.');
+  const names = parsePath(ofRecord ? text.slice('$record.'.length) : text);
+  if (!names)
+    return context.findings.add(
+      at,
+      `${JSON.stringify(text)} is not a path`,
+      'a path looks like total.amount or custom["a b"]',
+    );
+  if (!ofRecord && context.group && !context.group.keys.has(names.join('.')))
+    return context.findings.add(
+      at,
+      `${text} is a field of one item, but these are groups`,
+      `add it to group, or say sum: $group.${text}`,
+    );
+  const from = ofRecord ? context.record : context.item;
+  const found = follow(names, from, ofRecord ? '' : context.itemRead, at, context);
+  if (!found) return undefined;
+  if (found.lists.length > 0) {
+    const list = names.slice(0, found.lists[0]! + 1).join('.');
+    return context.findings.add(
+      at,
+      `${list} is a list, so ${text} has many values`,
+      `use each: ${list}, or sum: ${text}`,
+    );
+  }
+  const get = getter(names, ofRecord, context.json ? fromJson(found.shape) : undefined);
+  const shape = context.json && found.shape.kind === 'decimal' ? { ...DECIMAL, scale: undefined } : found.shape;
+  const whole = found.entity !== undefined || (found.shape.kind === 'text' && found.shape.format === 'id');
+  return { shape, at, optional: found.optional, reads: [found.read], run: get, entity: found.entity, whole };
+}
+
+/** Reads one field. Absent is undefined; null only where the source explicitly cleared it (or something around it). */
+function getter(names: readonly string[], ofRecord: boolean, convert: ((value: Value) => Value) | undefined) {
+  const path = names.join('.');
+  const [first, second] = names as [string, string?];
+  const raw: (source: Source) => Value =
+    names.length === 1
+      ? (source) => source[first]
+      : names.length === 2
+        ? (source) => {
+            const outer = source[first] as Source | null | undefined;
+            return outer === null || outer === undefined ? outer : outer[second!];
+          }
+        : (source) => {
+            let value: Value = source;
+            for (const name of names) {
+              if (value === null || value === undefined) return value;
+              value = (value as Source)[name];
+            }
+            return value;
+          };
+  if (convert) {
+    return (scope: Scope): Value => {
+      const value = raw(ofRecord ? scope.record : scope.item);
+      return value === null || value === undefined ? value : convert(value);
+    };
+  }
+  return (scope: Scope): Value => {
+    const value = raw(ofRecord ? scope.record : scope.item);
+    if (value !== null && value !== undefined) return value;
+    if (scope.cleared === undefined) return undefined;
+    return isCleared(scope.cleared, (ofRecord ? '' : scope.itemPath) + path) ? null : undefined;
+  };
+}
+
+function isCleared(cleared: ReadonlySet<string>, path: string): boolean {
+  for (let at = path.length; at > 0; at = Math.max(path.lastIndexOf('.', at - 1), path.lastIndexOf('[', at - 1)))
+    if (cleared.has(path.slice(0, at))) return true;
+  return false;
+}
+
+/** Source side only: a value of exact JSON in the form that operators take; what does not fit its schema is refused. */
+function fromJson(shape: Shape): (value: Value) => Value {
+  const refuse = (): never => {
+    throw new Refusal(`a value is not ${describe(shape)}`);
+  };
+  switch (shape.kind) {
+    case 'decimal':
+      return (value) => {
+        if (value instanceof JsonNumber) return new Decimal(value.text);
+        if (typeof value === 'string' && DECIMAL_TEXT.test(value)) return new Decimal(value);
+        return refuse();
+      };
+    case 'integer':
+      return (value) =>
+        value instanceof JsonNumber && /^-?\d{1,19}$/.test(value.text) ? BigInt(value.text) : refuse();
+    case 'boolean':
+      return (value) => (typeof value === 'boolean' ? value : refuse());
+    case 'text':
+      return (value) => (typeof value === 'string' ? value : refuse());
+    case 'enum':
+      return (value) => (typeof value === 'string' && shape.symbols.includes(value) ? value : refuse());
+    case 'list':
+      return (value) => (Array.isArray(value) ? value : refuse());
+    default:
+      return (value) => value;
+  }
+}
+
+/** What counts as a decimal in text: plain digits, no exponent, no separators of thousands. */
+export const DECIMAL_TEXT = /^-?\d{1,30}(?:\.\d{1,30})?$/;
+
+/** A list found by its path, for `each`, `within: "0.01 x lines"` and the like. */
+export interface ListPath {
+  item: Shape;
+  read: string;
+  path: string;
+  ofRecord: boolean;
+  get(scope: Scope): readonly Source[];
+}
+
+export function listPath(text: string, at: At, context: Context): ListPath | undefined {
+  const ofRecord = text.startsWith('$record.');
+  const names = parsePath(ofRecord ? text.slice('$record.'.length) : text);
+  if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
+  const found = follow(names, ofRecord ? context.record : context.item, ofRecord ? '' : context.itemRead, at, context);
+  if (!found) return undefined;
+  if (found.shape.kind !== 'list') return context.findings.add(at, `${text} is ${describe(found.shape)}, not a list`);
+  if (found.lists.length > 0)
+    return context.findings.add(at, `${text} goes through a list`, 'nest one each in another');
+  return {
+    item: found.shape.item,
+    read: found.read,
+    path: names.join('.'),
+    ofRecord,
+    get: (scope) => {
+      let value: Value = ofRecord ? scope.record : scope.item;
+      for (const name of names) {
+        if (value === null || value === undefined) return [];
+        value = (value as Source)[name];
+      }
+      if (value === null || value === undefined) return [];
+      if (!Array.isArray(value)) throw new Refusal(`${text} is not a list`);
+      return value as Source[];
+    },
+  };
+}
+
+/** The decimals that a path through lists reads: `lines.amount`, `$target.lines.amount`, `$group.amount`. */
+export interface ManyPath {
+  shape: Shape;
+  read: string;
+  /** fraction digits that the document's field is written with */
+  fixed?: number;
+  collect(scope: Scope, into: Decimal[]): void;
+}
+
+export function manyPath(text: string, at: At, context: Context): ManyPath | undefined {
+  if (text.startsWith('$target.')) return targetPath(text, at, context);
+  const ofGroup = text.startsWith('$group.');
+  const ofRecord = text.startsWith('$record.');
+  const names = parsePath(text.replace(/^\$(?:group|record)\./, ''));
+  if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
+  if (ofGroup && !context.group) return context.findings.add(at, '$group is known only inside each with group');
+  if (!ofGroup && !ofRecord && context.group)
+    return context.findings.add(at, `${text} is a field of one item, but these are groups`, `say $group.${text}`);
+  const found = follow(names, ofRecord ? context.record : context.item, ofRecord ? '' : context.itemRead, at, context);
+  if (!found) return undefined;
+  const convert = context.json ? fromJson(found.shape) : undefined;
+  return {
+    shape: found.shape,
+    read: found.read,
+    collect: (scope, into) => {
+      if (ofGroup) for (const item of scope.group ?? []) walk(item, names, 0, convert ?? decimalOf, into);
+      else walk(ofRecord ? scope.record : scope.item, names, 0, convert ?? decimalOf, into);
+    },
+  };
+}
+
+/** `$target.lines.amount`: what has been put into the document so far; open fields count as absent. */
+function targetPath(text: string, at: At, context: Context): ManyPath | undefined {
+  const names = parsePath(text.slice('$target.'.length));
+  if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
+  const asked = names.join('.');
+  const mapped = context.mapped.get(asked);
+  if (!mapped) {
+    const later = context.toBeMapped?.has(names[0]!);
+    if (later && !context.mapped.has(names[0]!))
+      return context.findings.add(at, `${asked} is mapped further below`, `move this field below ${names[0]!}`);
+    return context.findings.unknown(at, `the document has no field ${asked} so far`, asked, context.mapped.keys());
+  }
+  return {
+    shape: mapped.shape,
+    read: '',
+    fixed: mapped.fixed,
+    collect: (scope, into) => walk(scope.body, names, 0, decimalOf, into),
+  };
+}
+
+function walk(
+  value: Value,
+  names: readonly string[],
+  index: number,
+  convert: (value: Value) => Value,
+  into: Decimal[],
+): void {
+  if (value === null || value === undefined) return;
+  if (Array.isArray(value)) {
+    for (const one of value) walk(one, names, index, convert, into);
+    return;
+  }
+  if (index === names.length) {
+    const decimal = convert(value);
+    into.push(decimal instanceof Decimal ? decimal : decimalOf(decimal));
+    return;
+  }
+  walk((value as Source)[names[index]!], names, index + 1, convert, into);
+}
+
+function decimalOf(value: Value): Decimal {
+  if (value instanceof Decimal) return value;
+  if (value instanceof JsonNumber) return new Decimal(value.text);
+  if (typeof value === 'string' && DECIMAL_TEXT.test(value)) return new Decimal(value);
+  if (typeof value === 'number' || typeof value === 'bigint') return new Decimal(value.toString());
+  throw new Refusal('a value is not a decimal');
+}
