@@ -3,6 +3,7 @@ export { DEAD_LETTER_HEADERS } from './dead-letter.ts';
 export { partitionOf } from './partition.ts';
 export { recordBytes } from './refuse.ts';
 export * from './open-event-log.ts';
+export type { KafkaConnection, OnLog } from './kafka/client.ts';
 export { PostgresEventLog } from './postgres/postgres-event-log.ts';
 export { chooseKafka } from './broker/choose-kafka.ts';
 export type { ChooseKafkaOptions } from './broker/choose-kafka.ts';

@@ -1,16 +1,26 @@
 import { CrossdockError } from '#contracts';
 import type { EventLog } from '#contracts';
 import type { Database } from '#db';
+import type { KafkaConnection, OnLog } from './kafka/client.ts';
 import { PostgresEventLog } from './postgres/postgres-event-log.ts';
 
 export interface EventLogOptions {
-  kafka?: { brokers: string[] };
+  /** wins when given */
+  kafka?: KafkaConnection;
+  /** our own PostgreSQL; stays its owner's to close */
   database?: Database;
+  /** what an adapter has to say besides problems; one function, so that nothing is printed by a library */
+  onLog?: OnLog;
+  /** how long a member that says nothing keeps its partitions, ms; default 10 s */
   leaseMs?: number;
 }
 
-export async function openEventLog(options: EventLogOptions): Promise<EventLog> {
-  if (!options.database)
-    throw new CrossdockError('CROSSDOCK_LOG_UNCONFIGURED', 'neither Kafka nor a database is given');
-  return new PostgresEventLog({ database: options.database, leaseMs: options.leaseMs });
+/** Kafka where brokers are given, else PostgreSQL; nothing above knows which. Connects with the first call. */
+export async function openEventLog({ kafka, database, onLog, leaseMs }: EventLogOptions): Promise<EventLog> {
+  if (kafka && kafka.brokers.length > 0) {
+    const { KafkaEventLog } = await import('./kafka/kafka-event-log.ts');
+    return new KafkaEventLog({ ...kafka, onLog, sessionMs: leaseMs });
+  }
+  if (database) return new PostgresEventLog({ database, onLog, leaseMs });
+  throw new CrossdockError('CROSSDOCK_LOG_UNCONFIGURED', 'the event log needs Kafka brokers or a database');
 }

@@ -1,0 +1,37 @@
+import kafkajs from 'kafkajs';
+import type { Kafka, SASLOptions } from 'kafkajs';
+import { patchKafkajs } from './patches.ts';
+
+/** How to reach a cluster; whoever reads the environment fills it in. */
+export interface KafkaConnection {
+  brokers: readonly string[];
+  ssl?: boolean;
+  sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string };
+}
+
+export type OnLog = (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
+
+/** Long enough to outlast a failover (10 s with a broker's default session, 30 s here); the default 5 retries are not. */
+export const RETRY = { retries: 60, initialRetryTime: 100, maxRetryTime: 500 };
+
+/**
+ * What kafkajs logs is what it retries by itself ("coordinator is loading" as ERROR on every new broker): passed on as
+ * debug. What matters comes to us as an error or an event and is told by those.
+ */
+export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, onLog: OnLog): Kafka {
+  patchKafkajs();
+  return new kafkajs.Kafka({
+    clientId: 'crossdock',
+    brokers: [...brokers],
+    ssl,
+    sasl: sasl as SASLOptions | undefined,
+    connectionTimeout: 5_000,
+    requestTimeout: 15_000,
+    retry: RETRY,
+    logLevel: kafkajs.logLevel.WARN,
+    logCreator:
+      () =>
+      ({ namespace, log }) =>
+        onLog('debug', `kafkajs ${namespace}: ${log.message}`),
+  });
+}

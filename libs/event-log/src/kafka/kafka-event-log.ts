@@ -1,0 +1,203 @@
+import type { Admin, Kafka } from 'kafkajs';
+import { CrossdockError } from '#contracts';
+import type {
+  EventLog,
+  LogRecord,
+  PartitionLag,
+  RunningSubscription,
+  Subscription,
+  TopicDeclaration,
+} from '#contracts';
+import { unknownTopic } from '../drift.ts';
+import type { TopicAsIs } from '../drift.ts';
+import { partitionOf } from '../partition.ts';
+import { batchLimit, chunksWithin, refuseUnfit } from '../refuse.ts';
+import { kafkaClient } from './client.ts';
+import type { KafkaConnection, OnLog } from './client.ts';
+import { KafkaSubscription } from './kafka-subscription.ts';
+import { SafeProducer } from './safe-producer.ts';
+import type { SafeMessage } from './safe-producer.ts';
+import { ensureTopics, readTopics } from './topics.ts';
+
+/** One request per partition and send; larger ones gain nothing and hold memory. */
+const MAX_BATCH_BYTES = 1_000_000;
+const PING_WITHIN_MS = 5_000;
+
+export interface KafkaEventLogOptions extends KafkaConnection {
+  /** how long a member that says nothing keeps its partitions; default 10 s */
+  sessionMs?: number;
+  onLog?: OnLog;
+}
+
+interface Planned {
+  topic: string;
+  partition: number;
+  batches: SafeMessage[][];
+}
+
+/** The event log on Apache Kafka: the product at scale. One instance per process. */
+export class KafkaEventLog implements EventLog {
+  readonly #kafka: Kafka;
+  readonly #producer: SafeProducer;
+  readonly #sessionMs: number;
+  readonly #topics = new Map<string, TopicAsIs>();
+  readonly #subscriptions = new Set<KafkaSubscription>();
+  /** calls enter one after the other, so that an early call that has to look up a topic stays the early one */
+  #entrance: Promise<unknown> = Promise.resolve();
+  #admin: Promise<Admin> | undefined;
+
+  constructor({ sessionMs = 10_000, onLog = () => {}, ...connection }: KafkaEventLogOptions) {
+    this.#kafka = kafkaClient(connection, onLog);
+    this.#producer = new SafeProducer(this.#kafka);
+    this.#sessionMs = sessionMs;
+  }
+
+  /** Waits for every partition, also when one has failed: nothing is under way when this returns. */
+  async append(records: readonly LogRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const sends = this.#entrance.then(async () => {
+      const planned = await this.#plan(records);
+      return {
+        all: Promise.allSettled(planned.map((part) => this.#producer.send(part.topic, part.partition, part.batches))),
+      };
+    });
+    this.#entrance = sends.catch(() => {});
+    for (const result of await (
+      await sends
+    ).all)
+      if (result.status === 'rejected')
+        throw new CrossdockError('CROSSDOCK_LOG_APPEND_UNKNOWN', 'Kafka did not confirm every record: append again', {
+          cause: result.reason,
+          retryable: true,
+        });
+  }
+
+  /** Everything is checked before anything is sent. */
+  async #plan(records: readonly LogRecord[]): Promise<Planned[]> {
+    await this.#know(records.map((record) => record.topic));
+    const places = new Map<string, { topic: TopicAsIs; partition: number; records: LogRecord[] }>();
+    for (const record of records) {
+      const topic = this.#topics.get(record.topic)!;
+      refuseUnfit(record, batchLimit(topic.name, topic.maxMessageBytes));
+      const partition = partitionOf(record.key, topic.partitions);
+      const name = `${topic.name}/${partition}`;
+      const place = places.get(name) ?? { topic, partition, records: [] };
+      place.records.push(record);
+      places.set(name, place);
+    }
+    return [...places.values()].map(({ topic, partition, records: own }) => ({
+      topic: topic.name,
+      partition,
+      batches: chunksWithin(own, Math.min(MAX_BATCH_BYTES, batchLimit(topic.name, topic.maxMessageBytes))).map(
+        (chunk) => chunk.map(({ key, value, headers }) => ({ key, value, headers: { ...headers } })),
+      ),
+    }));
+  }
+
+  async #know(names: readonly string[]): Promise<void> {
+    const missing = [...new Set(names)].filter((name) => !this.#topics.has(name));
+    if (missing.length === 0) return;
+    const admin = await this.#connectedAdmin();
+    for (const [name, topic] of await readTopics(admin, missing)) this.#topics.set(name, topic);
+    for (const name of missing) if (!this.#topics.has(name)) throw unknownTopic(name);
+  }
+
+  async subscribe(subscription: Subscription): Promise<RunningSubscription> {
+    await this.#know(subscription.topics);
+    const running = new KafkaSubscription(subscription, {
+      kafka: this.#kafka,
+      append: (records) => this.append(records),
+      sessionMs: this.#sessionMs,
+    });
+    this.#subscriptions.add(running);
+    await running.start();
+    return {
+      ready: () => running.ready(),
+      stop: async () => {
+        await running.stop();
+        this.#subscriptions.delete(running);
+      },
+    };
+  }
+
+  async ensureTopics(topics: readonly TopicDeclaration[]): Promise<void> {
+    await ensureTopics(await this.#connectedAdmin(), topics);
+  }
+
+  async lag(group: string, topics: readonly string[]): Promise<PartitionLag[]> {
+    if (topics.length === 0) return [];
+    const admin = await this.#connectedAdmin();
+    const [committed, ends] = await Promise.all([
+      admin.fetchOffsets({ groupId: group, topics: [...topics] }),
+      Promise.all(topics.map(async (topic) => ({ topic, offsets: await admin.fetchTopicOffsets(topic) }))),
+    ]);
+    const known = new Map(
+      committed.flatMap(({ topic, partitions }) =>
+        partitions.map(({ partition, offset }) => [`${topic}/${partition}`, BigInt(offset)] as const),
+      ),
+    );
+    return ends.flatMap(({ topic, offsets }) =>
+      offsets
+        .map(({ partition, high, low }) => {
+          const offset = known.get(`${topic}/${partition}`) ?? -1n;
+          const end = BigInt(high);
+          const at = offset < 0n ? null : offset;
+          return { topic, partition, end, committed: at, lag: end - (at ?? BigInt(low)) };
+        })
+        .sort((a, b) => a.partition - b.partition),
+    );
+  }
+
+  /** On a connection of its own with few retries: the shared one would go on trying for half a minute. */
+  async ping(): Promise<void> {
+    const admin = this.#kafka.admin({ retry: { retries: 1, initialRetryTime: 100 } });
+    let late: NodeJS.Timeout | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      const error = new CrossdockError(
+        'CROSSDOCK_LOG_UNAVAILABLE',
+        `Kafka did not answer within ${PING_WITHIN_MS} ms`,
+        {
+          retryable: true,
+        },
+      );
+      late = setTimeout(() => reject(error), PING_WITHIN_MS);
+    });
+    try {
+      await Promise.race([admin.connect().then(() => admin.describeCluster()), silence]);
+    } catch (cause) {
+      if (cause instanceof CrossdockError) throw cause;
+      throw new CrossdockError('CROSSDOCK_LOG_UNAVAILABLE', 'Kafka does not answer', { cause, retryable: true });
+    } finally {
+      clearTimeout(late);
+      admin.disconnect().catch(() => {});
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
+    this.#subscriptions.clear();
+    await this.#entrance;
+    await this.#producer.close();
+    const admin = this.#admin;
+    this.#admin = undefined;
+    await (await admin?.catch(() => undefined))?.disconnect();
+  }
+
+  #connectedAdmin(): Promise<Admin> {
+    this.#admin ??= this.#connect().catch((error: unknown) => {
+      this.#admin = undefined;
+      throw error;
+    });
+    return this.#admin;
+  }
+
+  async #connect(): Promise<Admin> {
+    const admin = this.#kafka.admin();
+    try {
+      await admin.connect();
+      return admin;
+    } catch (cause) {
+      throw new CrossdockError('CROSSDOCK_LOG_UNAVAILABLE', 'Kafka cannot be reached', { cause, retryable: true });
+    }
+  }
+}
