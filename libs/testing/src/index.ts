@@ -2,3 +2,4 @@ export * from './postgres/cloned-database.ts';
 export * from './event-log/index.ts';
 export * from './given/index.ts';
 export * from './source/index.ts';
+export * from './target/index.ts';

@@ -1,0 +1,2 @@
+export type { DocumentSample, TargetBench, TargetFault } from './bench.ts';
+export { describeTarget, type Waiver } from './describe-target.ts';
