@@ -41,7 +41,11 @@ class RootModule {}
 export async function boot(options: BootOptions): Promise<RunningApp> {
   const { runtime } = options;
   const { environment } = runtime;
-  const adapter = new FastifyAdapter({ bodyLimit: BODY_LIMIT, forceCloseConnections: 'idle' });
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT,
+    routerOptions: { maxParamLength: 2_048 },
+    forceCloseConnections: 'idle',
+  });
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: RootModule, imports: [PlatformModule.of(runtime), options.module] },
     adapter,
