@@ -13,7 +13,7 @@ const cache = join(process.cwd(), '.crossdock', 'kafka-jars');
 const undo: (() => Promise<void>)[] = [];
 
 afterAll(async () => {
-  for (const step of undo.reverse()) await step();
+  for (const step of undo.toReversed()) await step();
   rmSync(dir, { recursive: true, force: true });
 }, 60_000);
 

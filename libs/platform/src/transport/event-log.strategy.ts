@@ -66,9 +66,14 @@ export class EventLogStrategy extends Server implements CustomTransportStrategy 
     this.transportId = options.transportId;
   }
 
-  /** Resolves the callback when the partitions are assigned for the first time, or with the reason why not. */
-  listen(callback: (error?: unknown) => void): void {
-    this.#start().then(() => callback(), callback);
+  /** Calls back when the partitions are assigned for the first time, or with the reason why not. */
+  async listen(callback: (error?: unknown) => void): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      return callback(error);
+    }
+    callback();
   }
 
   /** Finishes the batches in hand, commits, leaves the group. The event log stays open: it is its owner's. */
