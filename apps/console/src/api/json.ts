@@ -1,0 +1,9 @@
+/** Times as ISO 8601; null and undefined are left out of the answer. */
+export const iso = (at: Date | null | undefined): string | undefined => at?.toISOString();
+
+/** Longs are JSON strings. */
+export const long = (value: bigint | null | undefined): string | undefined =>
+  value === null || value === undefined ? undefined : String(value);
+
+/** null is left out. */
+export const opt = <T>(value: T | null): T | undefined => value ?? undefined;

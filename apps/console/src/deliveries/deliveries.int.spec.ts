@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { given } from '#testing';
+import { runningConsole, type RunningConsole } from '../../test/running-console.ts';
+import type { DeliveryItem } from './delivery-row.ts';
+
+let console: RunningConsole;
+beforeAll(async () => {
+  console = await runningConsole();
+  const { database } = console.cloned;
+  for (let n = 1; n <= 5; n++) {
+    const event = await given.event(database, { recordId: `sb-${n}`, version: 9007199254740993n });
+    const status = (['PENDING', 'HELD_DEPENDENCY', 'DEAD', 'DELIVERED', 'DEAD'] as const)[n - 1]!;
+    await given.delivery(database, event, {
+      flow: 'orders',
+      connection: 'main-erp',
+      document: 'salesOrder',
+      status,
+      errorClass: status === 'DEAD' ? 'VALUE' : undefined,
+      targetId: status === 'DELIVERED' ? 'SO-1' : undefined,
+    });
+  }
+});
+afterAll(() => console.close());
+
+const list = async (query: string): Promise<{ items: DeliveryItem[]; next?: string }> => {
+  const { status, body } = await console.get(`/api/v1/deliveries?${query}`);
+  expect(status).toBe(200);
+  return body as unknown as { items: DeliveryItem[]; next?: string };
+};
+
+describe('the list of deliveries', () => {
+  it('shows longs as strings and times as ISO 8601', async () => {
+    const [item] = (await list('recordId=sb-4')).items;
+    expect(item).toMatchObject({
+      id: expect.stringMatching(/^\d+$/),
+      flow: 'orders',
+      target: 'main-erp',
+      document: 'salesOrder',
+      key: 'acme:order:sb-4',
+      aggregateVersion: '9007199254740993',
+      status: 'DELIVERED',
+      attempts: 0,
+      targetId: 'SO-1',
+      finishedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    });
+  });
+
+  it('pages newest first without repeating or skipping, also when rows arrive in between', async () => {
+    const first = await list('flow=orders&limit=2');
+    const event = await given.event(console.cloned.database, { recordId: 'sb-late', entity: 'customer' });
+    await given.delivery(console.cloned.database, event, {
+      flow: 'customers',
+      connection: 'main-erp',
+      document: 'customer',
+    });
+    const second = await list(`limit=2&after=${first.next}`);
+    const third = await list(`limit=2&after=${second.next}`);
+    expect([...first.items, ...second.items, ...third.items].map((item) => item.key)).toEqual(
+      [5, 4, 3, 2, 1].map((n) => `acme:order:sb-${n}`),
+    );
+    expect(third.next).toBeUndefined();
+  });
+
+  it.each([
+    ['status=DEAD', [5, 3]],
+    ['status=dead,held', [5, 3, 2]],
+    ['status=unfinished&entity=order', [5, 3, 2, 1]],
+    ['errorClass=VALUE&target=main-erp', [5, 3]],
+    ['key=acme:order:sb-1', [1]],
+    ['entity=order&recordId=sb-2', [2]],
+    ['target=ledger', []],
+  ])('filters by %s', async (query, expected) => {
+    expect((await list(query)).items.map((item) => item.key)).toEqual(expected.map((n) => `acme:order:sb-${n}`));
+  });
+
+  it.each([
+    ['status=DAED', 400, 'CROSSDOCK_API_BAD_FILTER', 'did you mean "DEAD"?'],
+    ['errorClass=VALEU', 400, 'CROSSDOCK_API_BAD_FILTER', 'did you mean "VALUE"?'],
+    ['flow=oders', 404, 'CROSSDOCK_API_UNKNOWN_FLOW', 'did you mean "orders"?'],
+    ['target=main-epr', 404, 'CROSSDOCK_API_UNKNOWN_TARGET', 'did you mean "main-erp"?'],
+    ['statsu=DEAD', 400, 'CROSSDOCK_API_BAD_FILTER', 'did you mean "status"?'],
+    ['limit=0', 400, 'CROSSDOCK_API_BAD_FILTER', '1 to 500'],
+    ['after=99999999999999999999', 404, 'CROSSDOCK_API_NOT_FOUND', 'no page'],
+  ])('refuses %s and says what would be right', async (query, status, code, hint) => {
+    const answer = await console.get(`/api/v1/deliveries?${query}`);
+    expect(answer).toMatchObject({ status, type: expect.stringContaining('application/problem+json'), body: { code } });
+    expect((answer.body as { detail: string }).detail).toContain(hint);
+  });
+});

@@ -1,0 +1,72 @@
+import type { DeliveryStatus, ErrorClass } from '#contracts';
+import { iso, long, opt } from '../api/json.ts';
+
+/** What every question about deliveries reads. */
+export const DELIVERY_COLUMNS = `d.id, d.flow, d.connection, d.document, d.key, d.event_id, d.document_id, d.aggregate_version,
+  d.source_version, d.kind, d.status, d.error_class, d.error, d.review, d.attempts, d.revision, d.waiting_for, d.target_id, d.adopted,
+  d.next_attempt_at, d.amount::text as amount, d.currency, d.bundle, d.fan_out, d.accepted_at, d.created_at, d.changed_at, d.finished_at`;
+
+export interface DeliveryRow {
+  id: bigint;
+  flow: string;
+  connection: string;
+  document: string;
+  key: string;
+  event_id: string;
+  document_id: string;
+  aggregate_version: bigint;
+  source_version: bigint | null;
+  kind: 'document' | 'withdraw' | 'ignored' | 'rejected';
+  status: DeliveryStatus;
+  error_class: ErrorClass | null;
+  error: string | null;
+  review: string | null;
+  attempts: number;
+  revision: number;
+  waiting_for: unknown;
+  target_id: string | null;
+  adopted: boolean;
+  next_attempt_at: Date | null;
+  amount: string | null;
+  currency: string | null;
+  bundle: string;
+  fan_out: number;
+  accepted_at: Date;
+  created_at: Date;
+  changed_at: Date;
+  finished_at: Date | null;
+}
+
+export type DeliveryItem = ReturnType<typeof deliveryItem>;
+
+/** As the API shows it; `attempts` is the number of those that count. */
+export function deliveryItem(row: DeliveryRow) {
+  return {
+    id: String(row.id),
+    flow: row.flow,
+    target: row.connection,
+    document: row.document,
+    key: row.key,
+    eventId: row.event_id,
+    documentId: row.document_id,
+    aggregateVersion: String(row.aggregate_version),
+    sourceVersion: long(row.source_version),
+    kind: row.kind,
+    status: row.status,
+    errorClass: opt(row.error_class),
+    error: opt(row.error),
+    review: opt(row.review),
+    attempts: row.attempts,
+    revision: row.revision,
+    waitingFor: opt(row.waiting_for),
+    targetId: opt(row.target_id),
+    adopted: row.adopted || undefined,
+    nextAttemptAt: iso(row.next_attempt_at),
+    amount: row.amount === null ? undefined : row.amount.replace(/(\.\d{2,}?)0+$/, '$1'),
+    currency: opt(row.currency),
+    acceptedAt: iso(row.accepted_at),
+    createdAt: iso(row.created_at)!,
+    changedAt: iso(row.changed_at)!,
+    finishedAt: iso(row.finished_at),
+  };
+}

@@ -1,0 +1,59 @@
+import { Controller, Get, Param } from '@nestjs/common';
+import { recordKey } from '#contracts';
+import type { Queryable } from '#db';
+import { Permission, ProblemError } from '#platform';
+import { ConsoleDatabase } from '../console-database.ts';
+import { Names } from '../names.ts';
+import { eventsOfKeys, knownKeys } from './events-of-record.ts';
+import { timeline, type TimelineEvent } from './timeline.ts';
+
+@Controller('api/v1/records')
+export class RecordsController {
+  readonly #database: ConsoleDatabase;
+  readonly #names: Names;
+
+  constructor(database: ConsoleDatabase, names: Names) {
+    this.#database = database;
+    this.#names = names;
+  }
+
+  @Get(':entity/:id')
+  @Permission('records.read')
+  record(
+    @Param('entity') entity: string,
+    @Param('id') given: string,
+  ): Promise<{ entity: string; id: string; events: TimelineEvent[] }> {
+    this.#names.entity(entity);
+    return this.#database.snapshot(async (db) => {
+      const id = await this.#idOf(db, entity, given);
+      const events = await eventsOfKeys(db, [recordKey(this.#names.configuration.tenant, entity, id)]);
+      return { entity, id, events: await timeline(db, events) };
+    });
+  }
+
+  /** The id as given; if nothing is known of it, the only one that a source's prefix makes of it. */
+  async #idOf(db: Queryable, entity: string, given: string): Promise<string> {
+    const { tenant } = this.#names.configuration;
+    const ids = this.#names.candidates(given).filter(readable);
+    const known = new Set(
+      await knownKeys(
+        db,
+        ids.map((id) => recordKey(tenant, entity, id)),
+      ),
+    );
+    const found = ids.filter((id) => known.has(recordKey(tenant, entity, id)));
+    if (found.includes(given)) return given;
+    if (found.length === 1) return found[0]!;
+    if (found.length > 1)
+      throw new ProblemError(
+        409,
+        'CROSSDOCK_API_AMBIGUOUS',
+        `"${given}" is the id of several records: ${found.join(', ')}; ask for one of them`,
+        { ids: found },
+      );
+    throw new ProblemError(404, 'CROSSDOCK_API_NOT_FOUND', `nothing is known of ${entity} "${given}"`);
+  }
+}
+
+/** PostgreSQL keeps no NUL and no lone surrogate, so no record has such an id. */
+const readable = (id: string): boolean => !id.includes('\0') && id.isWellFormed();

@@ -1,0 +1,20 @@
+import type { Queryable } from '#db';
+
+export interface CaptureCounts {
+  received: number;
+  published: number;
+  rejected: number;
+  pending: number;
+}
+
+/** The total comes from the primary key's index alone, the rest from partial indexes. */
+const SQL = `
+  select (select count(*) from captured)::int as received,
+    (select count(*) from captured where status = 'rejected')::int as rejected,
+    (select count(*) from captured where status = 'waiting')::int as pending`;
+
+export async function captureCounts(db: Queryable): Promise<CaptureCounts> {
+  const [row] = await db.query<Omit<CaptureCounts, 'published'>>(SQL);
+  const { received, rejected, pending } = row!;
+  return { received, published: received - rejected - pending, rejected, pending };
+}

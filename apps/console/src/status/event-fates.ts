@@ -1,0 +1,93 @@
+import type { Flow } from '#contracts';
+import type { Queryable } from '#db';
+
+/**
+ * Events that a flow wants and that delivery has not taken in for it: `pending` on their way, `dead` in a dead-letter
+ * topic. The others are wanted as their fan-out says, so what an older bundle did not want is not counted here.
+ */
+export interface Fate {
+  flow: string;
+  fate: 'pending' | 'dead';
+  /** not in the log yet */
+  unpublished: boolean;
+  count: number;
+  oldest: Date;
+}
+
+export interface Fates {
+  fates: Fate[];
+  /** where the next call may begin */
+  mark: Mark;
+}
+
+/**
+ * Everything at or below `floor` is accounted for, except the events in `open`. An event once taken in stays taken in,
+ * so a process keeps its mark and never reads the same finished rows again; the first call reads them all.
+ */
+export interface Mark {
+  floor: bigint;
+  open: readonly bigint[];
+}
+export const FIRST_MARK: Mark = { floor: 0n, open: [] };
+
+/** More open events than this are found again by scanning instead of by id. */
+const MOST_OPEN = 10_000;
+
+/** `$1` floor, `$2` open ids, `$3` the configuration's flows as JSON, `$4` the most open ids to give back. */
+const SQL = `
+  with flow as materialized (
+    select * from jsonb_to_recordset($3::jsonb) as f (flow text, entity text, sources text[])
+  ), candidate as (
+    select * from crm_event where outbox_id > $1
+    union all
+    select * from crm_event where outbox_id = any($2::bigint[])
+  ), wanted as materialized (
+    select f.flow, e.outbox_id, e.event_id, e.accepted_at
+    from candidate e join flow f on f.entity = e.entity and e.source = any(f.sources)
+    where e.replay_of is null
+      and not exists (select 1 from delivery_key k where k.event_id = e.event_id and k.flow = f.flow)
+  ), judged as (
+    select w.*, w.outbox_id in (select outbox_id from outbox_unpublished) as unpublished,
+      case
+        when exists (select 1 from dead_letter x where x.event_id = w.event_id
+          and (x.topic like 'crm.%' or x.headers->>'cd_flow' = w.flow)) then 'dead'
+        when exists (select 1 from unrouted u where u.event_id = w.event_id) then 'unwanted'
+        when (select count(*) >= max(d.fan_out) from delivery d where d.event_id = w.event_id) then 'unwanted'
+        else 'pending'
+      end as fate
+    from wanted w
+  )
+  select flow, fate, unpublished, count(*)::int as count, min(accepted_at) as oldest,
+    case when count(*) <= $4 then array_agg(outbox_id) end as ids, min(outbox_id) as first
+  from judged where fate <> 'unwanted'
+  group by flow, fate, unpublished`;
+
+interface Row extends Fate {
+  ids: bigint[] | null;
+  first: bigint;
+}
+
+/** Ids up to here are visible or will never be: the relay has proven it. */
+const PROVEN = `
+  select least(min(c.high), min((gap->>'from')::bigint) - 1) as proven
+  from relay_cursor c left join lateral jsonb_array_elements(c.gaps) as gap on true`;
+
+/** Called within the same snapshot as the counts of deliveries. */
+export async function eventFates(db: Queryable, flows: Iterable<Flow>, mark: Mark): Promise<Fates> {
+  const asJson = JSON.stringify([...flows].map(({ name, entity, from }) => ({ flow: name, entity, sources: from })));
+  const rows = await db.query<Row>(SQL, [mark.floor, mark.open, asJson, MOST_OPEN]);
+  const [row] = await db.query<{ proven: bigint | null }>(PROVEN);
+  return {
+    fates: rows.map(({ flow, fate, unpublished, count, oldest }) => ({ flow, fate, unpublished, count, oldest })),
+    mark: nextMark(mark, row?.proven ?? 0n, rows),
+  };
+}
+
+function nextMark(mark: Mark, proven: bigint, rows: readonly Row[]): Mark {
+  const open = new Set<bigint>();
+  for (const { ids } of rows) for (const id of ids ?? []) if (id <= proven) open.add(id);
+  if (rows.every(({ ids }) => ids !== null) && open.size <= MOST_OPEN)
+    return { floor: proven > mark.floor ? proven : mark.floor, open: [...open] };
+  const first = rows.reduce((least, row) => (row.first < least ? row.first : least), rows[0]!.first);
+  return { floor: first - 1n < proven ? first - 1n : proven, open: [] };
+}
