@@ -63,11 +63,6 @@ export class Probe {
     return this.declaration.operations.has('write') ? 'write' : 'create';
   }
 
-  get repeatable(): boolean {
-    const word = this.declaration.repeatIsSafe[this.creating];
-    return word === 'by-idempotency-key' || word === 'by-external-id';
-  }
-
   body(text = 'plain'): string {
     return this.sample.body(this.key, text);
   }

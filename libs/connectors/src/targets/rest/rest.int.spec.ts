@@ -3,10 +3,10 @@ import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Secret, type Connection, type Target } from '#contracts';
+import { Secret, type Connection, type DocumentDeclaration, type Target } from '#contracts';
 import { describeTarget, type TargetBench, type TargetFault } from '#testing';
 import { serveSandboxAlone } from '../../../../../apps/sandbox/src/serve.ts';
-import { openTarget } from '../../index.ts';
+import { openTarget, parseTargetSettings } from '../../index.ts';
 
 const SECRET = 'conformance-s3cret';
 
@@ -74,14 +74,7 @@ async function bench(system: 'erp' | 'finance', documents: TargetBench['document
     async open({ credentials, nowhere, timeoutMs = 5_000 } = {}): Promise<Target> {
       const origin = nowhere === true ? await closedPort() : sandbox.url;
       const token = credentials === 'wrong' ? 'another' : SECRET;
-      const settings = {
-        baseUrl: `sandbox:/${system}`,
-        auth: { bearer: new Secret(token, 'test') },
-        probe: { method: 'GET', path: '/health' },
-        documents: system === 'erp' ? ERP : FINANCE,
-      };
-      const connection: Connection = { ...CONNECTION, timeoutMs, settings };
-      return openTarget(connection, { sandbox: (path) => origin + path });
+      return openTarget({ ...connection(system, token), timeoutMs }, { sandbox: (path) => origin + path });
     },
     async next(fault) {
       const method = fault === 'look-fails' ? { method: 'GET' } : {};
@@ -104,18 +97,30 @@ async function bench(system: 'erp' | 'finance', documents: TargetBench['document
   };
 }
 
-const CONNECTION: Omit<Connection, 'settings'> = {
+const connection = (system: 'erp' | 'finance', token: string): Connection => ({
   name: 'kit',
   connector: 'rest',
   side: 'target',
   zone: 'UTC',
   idPrefix: '',
+  settings: {
+    baseUrl: `sandbox:/${system}`,
+    auth: { bearer: new Secret(token, 'test') },
+    probe: { method: 'GET', path: '/health' },
+    documents: system === 'erp' ? ERP : FINANCE,
+  },
   budget: { concurrency: 4 },
   timeoutMs: 5_000,
   retry: { ladderMs: [5_000], jitter: 0.2 },
   breaker: { windowMs: 10_000, minimum: 10, failures: 0.5, slowMs: 10_000, probeMs: 5_000 },
   allowPrivate: false,
-};
+});
+
+function declared(system: 'erp' | 'finance'): ReadonlyMap<string, DocumentDeclaration> {
+  const checked = parseTargetSettings(connection(system, SECRET));
+  if (checked.ok) return checked.value;
+  throw new Error(JSON.stringify(checked.findings));
+}
 
 async function closedPort(): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -156,7 +161,7 @@ describeTarget(
         },
       },
     ]),
-  { documents: ['customer', 'salesOrder'] },
+  { documents: declared('erp') },
 );
 
 describeTarget(
@@ -170,5 +175,5 @@ describeTarget(
           `"lines":[{"account":"1400","debit":9999999999999.10},{"account":"8400","credit":9999999999999.10}]}`,
       },
     ]),
-  { documents: ['journalEntry'] },
+  { documents: declared('finance') },
 );
