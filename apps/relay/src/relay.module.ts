@@ -33,7 +33,8 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
     const { databaseUrl, kafka } = this.#environment;
     if (!databaseUrl) throw new CrossdockError('CROSSDOCK_START_DATABASE', 'the relay needs DATABASE_URL');
     const database = (this.#database = await Database.open({ url: databaseUrl, name: 'relay', max: 4 }));
-    const eventLog = (this.#log = await openEventLog({ kafka, database }));
+    const sasl = kafka?.sasl && { ...kafka.sasl, password: kafka.sasl.password.reveal() };
+    const eventLog = (this.#log = await openEventLog({ kafka: kafka && { ...kafka, sasl }, database }));
     await eventLog.ensureTopics(declareTopics([]));
     const relay = (this.#relay = new Relay({
       database,
