@@ -1,6 +1,6 @@
 import { CrossdockError } from '#contracts';
 import type { EventLog } from '#contracts';
-import type { Database } from '#db';
+import { Database } from '#db';
 import type { KafkaConnection, OnLog } from './kafka/client.ts';
 import { PostgresEventLog } from './postgres/postgres-event-log.ts';
 
@@ -9,6 +9,8 @@ export interface EventLogOptions {
   kafka?: KafkaConnection;
   /** our own PostgreSQL; stays its owner's to close */
   database?: Database;
+  /** the same for a stage that sees no database: the log opens a pool of its own and closes it with itself */
+  databaseUrl?: string;
   /** what an adapter has to say besides problems; one function, so that nothing is printed by a library */
   onLog?: OnLog;
   /** how long a member that says nothing keeps its partitions, ms; default 10 s */
@@ -16,11 +18,21 @@ export interface EventLogOptions {
 }
 
 /** Kafka where brokers are given, else PostgreSQL; nothing above knows which. Connects with the first call. */
-export async function openEventLog({ kafka, database, onLog, leaseMs }: EventLogOptions): Promise<EventLog> {
+export async function openEventLog({ kafka, database, databaseUrl, onLog, leaseMs }: EventLogOptions): Promise<EventLog> {
   if (kafka && kafka.brokers.length > 0) {
     const { KafkaEventLog } = await import('./kafka/kafka-event-log.ts');
     return new KafkaEventLog({ ...kafka, onLog, sessionMs: leaseMs });
   }
   if (database) return new PostgresEventLog({ database, onLog, leaseMs });
+  if (databaseUrl !== undefined) {
+    const own = await Database.open({ url: databaseUrl, name: 'event-log', max: 6 });
+    const log = new PostgresEventLog({ database: own, onLog, leaseMs });
+    const close = log.close.bind(log);
+    log.close = async () => {
+      await close();
+      await own.close();
+    };
+    return log;
+  }
   throw new CrossdockError('CROSSDOCK_LOG_UNCONFIGURED', 'the event log needs Kafka brokers or a database');
 }
