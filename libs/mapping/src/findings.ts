@@ -1,3 +1,4 @@
+import { didYouMean } from '#contracts';
 import type { Finding } from '#contracts';
 import type { At } from './yaml.ts';
 
@@ -25,31 +26,7 @@ export class Findings {
 /** "did you mean x?", or what there is to choose from; nothing when the list is long and nothing is close. */
 export function suggest(name: string, known: Iterable<string>): string | undefined {
   const names = [...known];
-  const lower = name.toLowerCase();
-  const scored = names
-    .map((candidate) => ({ candidate, distance: distance(lower, candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance);
-  const best = scored[0];
-  if (best && best.distance <= Math.max(1, Math.floor(Math.max(name.length, best.candidate.length) / 3)))
-    return `did you mean ${best.candidate}?`;
-  if (names.length > 0 && names.length <= 12) return `there is ${names.join(', ')}`;
-  return undefined;
-}
-
-/** Edits between two names, a swap of neighbours counting one (optimal string alignment). */
-function distance(a: string, b: string): number {
-  let before: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const current = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      let cost = Math.min(current[j - 1]! + 1, previous[j]! + 1, previous[j - 1]! + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, before[j - 2]! + 1);
-      current.push(cost);
-    }
-    before = previous;
-    previous = current;
-  }
-  return previous[b.length]!;
+  const near = didYouMean(name, names);
+  if (near !== undefined) return near;
+  return names.length > 0 && names.length <= 12 ? `there is ${names.join(', ')}` : undefined;
 }

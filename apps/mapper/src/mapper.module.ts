@@ -1,0 +1,117 @@
+import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { CRM_ENTITIES, crmTopic, declareTopics, type Configuration, type EventLog } from '#contracts';
+import { openEventLog } from '#event-log';
+import { loadMappings, mappingFlows, type Bundle } from '#mapping';
+import {
+  CONFIGURATION,
+  ENVIRONMENT,
+  EventLogStrategy,
+  Health,
+  logger,
+  Metrics,
+  SCHEMA_ROOTS,
+  Transports,
+  type Environment,
+} from '#platform';
+import { avroReader, confluentRegistry, fileRegistry, loadSchemas, type SchemaRegistry, type SchemaSet } from '#schema';
+import { mapperFlows } from './map-event.ts';
+import { MAPPER, MapperController } from './mapper.controller.ts';
+import { MapperService } from './mapper.service.ts';
+
+const EVENT_LOG = Symbol('event log of the mapper');
+const SCHEMAS = Symbol('schemas of the mapper');
+const log = logger('mapper');
+
+/** The wiring of this room: mappings of the roots, the log of the environment, one group that reads every topic of events. */
+@Module({
+  controllers: [MapperController],
+  providers: [
+    {
+      provide: SCHEMAS,
+      inject: [SCHEMA_ROOTS],
+      useFactory: (roots: readonly string[]): SchemaSet => loadSchemas({ roots }),
+    },
+    {
+      provide: EVENT_LOG,
+      inject: [ENVIRONMENT, Transports],
+      useFactory: async ({ kafka, databaseUrl }: Environment, transports: Transports): Promise<EventLog> => {
+        const eventLog = await openEventLog({ kafka: connectionOf(kafka), databaseUrl });
+        transports.add(
+          new EventLogStrategy({
+            eventLog,
+            transportId: MAPPER,
+            group: 'mapper',
+            topics: { crm: CRM_ENTITIES.map(crmTopic) },
+            onProblem: ({ kind, topic, partition, message, cause }) =>
+              log.warn({ kind, topic, partition, err: cause }, message),
+          }),
+        );
+        return eventLog;
+      },
+    },
+    {
+      provide: MapperService,
+      inject: [EVENT_LOG, SCHEMAS, SCHEMA_ROOTS, CONFIGURATION, ENVIRONMENT, Metrics],
+      useFactory: async (
+        eventLog: EventLog,
+        schemas: SchemaSet,
+        roots: readonly string[],
+        configuration: Configuration,
+        { schemaRegistryUrl }: Environment,
+        metrics: Metrics,
+      ): Promise<MapperService> => {
+        const registry = schemaRegistryUrl ? confluentRegistry(schemaRegistryUrl, schemas) : fileRegistry(schemas);
+        const bundle = bundleOf(configuration, roots, schemas);
+        const ids = await idsOf(bundle, registry);
+        const flows = mapperFlows(configuration.flows.values(), bundle, (schema) => ids.get(schema)!);
+        const documents = [...bundle.flows.values()].map(({ schema, connection, document }) => ({
+          schema,
+          connection,
+          document,
+        }));
+        await eventLog.ensureTopics(declareTopics(documents));
+        return new MapperService({
+          eventLog,
+          metrics,
+          table: { bundle, flows, zone: (connection) => configuration.connections.get(connection)?.zone ?? 'UTC' },
+          topics: new Map(
+            CRM_ENTITIES.map((entity) => [
+              crmTopic(entity),
+              { entity, read: avroReader(schemas.canonical(entity)!, registry) },
+            ]),
+          ),
+        });
+      },
+    },
+  ],
+})
+export class MapperModule implements OnApplicationShutdown {
+  readonly #eventLog: EventLog;
+
+  constructor(@Inject(EVENT_LOG) eventLog: EventLog, @Inject(Health) health: Health) {
+    this.#eventLog = eventLog;
+    health.register('mapper: log', () => eventLog.ping());
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#eventLog.close();
+  }
+}
+
+/** The log takes plain text where the environment keeps a secret. */
+function connectionOf(kafka: Environment['kafka']) {
+  return kafka && { ...kafka, sasl: kafka.sasl && { ...kafka.sasl, password: kafka.sasl.password.reveal() } };
+}
+
+/** Throws a ConfigurationError with every mistake of every mapping. */
+function bundleOf(configuration: Configuration, roots: readonly string[], schemas: SchemaSet): Bundle {
+  const position = ({ name }: { name: string }) => configuration.position(['flows', name, 'mapping']);
+  return loadMappings({ roots, schemas, flows: mappingFlows(configuration.flows.values(), position) });
+}
+
+/** Asked once at start: a registry that cannot be reached then is waited for by whoever started us. */
+async function idsOf(bundle: Bundle, registry: SchemaRegistry): Promise<ReadonlyMap<string, number>> {
+  const ids = new Map<string, number>();
+  for (const { schema } of bundle.flows.values()) if (!ids.has(schema)) ids.set(schema, await registry.idOf(schema));
+  return ids;
+}

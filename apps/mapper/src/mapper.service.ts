@@ -1,0 +1,83 @@
+import { headersToEnvelope, RecordRefused } from '#contracts';
+import type { EventLog, LogBatch, LogRecord, StoredRecord } from '#contracts';
+import type { BatchOutcome, HandlerOutcome, Metrics } from '#platform';
+import type { ReadValue } from '#schema';
+import { mapEvent, tooLarge } from './map-event.ts';
+import type { MapperEvent, MapperTable } from './map-event.ts';
+
+export interface MapperParts {
+  eventLog: Pick<EventLog, 'append'>;
+  table: MapperTable;
+  /** topic of events -> its entity and how its values are read */
+  topics: ReadonlyMap<string, { entity: string; read(value: Buffer): Promise<ReadValue> }>;
+  metrics: Metrics;
+}
+
+type Read = { ok: true; event: MapperEvent } | { ok: false; reason: string };
+
+/**
+ * A batch of events becomes records on document topics, appended before the offsets are committed: after a crash in
+ * between, the same events give the same records again, with the same ids, and delivery knows them.
+ */
+export class MapperService {
+  readonly #parts: MapperParts;
+
+  constructor(parts: MapperParts) {
+    this.#parts = parts;
+  }
+
+  /** One call at a time per partition. Throws, to get the batch again, while the log or the registry cannot be reached. */
+  async handle(batch: LogBatch): Promise<BatchOutcome> {
+    const outcomes: HandlerOutcome[] = [];
+    const records: LogRecord[] = [];
+    for (const stored of batch.records) {
+      const read = await this.#read(stored);
+      if (read.ok) {
+        records.push(...mapEvent(read.event, this.#parts.table));
+        outcomes.push({ outcome: 'done' });
+      } else outcomes.push({ outcome: 'rejected', reason: read.reason, stage: 'mapper' });
+    }
+    const appended = await this.#append(records);
+    this.#count(appended);
+    return outcomes;
+  }
+
+  async #read(stored: StoredRecord): Promise<Read> {
+    const topic = this.#parts.topics.get(stored.topic);
+    if (!topic) return { ok: false, reason: `no event is read from ${stored.topic}` };
+    if (stored.value === null) return { ok: false, reason: 'an event without a value' };
+    let envelope;
+    try {
+      envelope = headersToEnvelope(stored.headers);
+    } catch (error) {
+      return { ok: false, reason: error instanceof Error ? error.message : 'the headers are no envelope' };
+    }
+    const value = await topic.read(stored.value);
+    if (!value.ok) return value;
+    return { ok: true, event: { entity: topic.entity, envelope, record: value.record, stored } };
+  }
+
+  /** A document that is too large is replaced by a marker that says so; nothing had been sent. */
+  async #append(records: readonly LogRecord[]): Promise<readonly LogRecord[]> {
+    let list = records;
+    for (;;) {
+      if (list.length === 0) return list;
+      try {
+        await this.#parts.eventLog.append(list);
+        return list;
+      } catch (error) {
+        if (!(error instanceof RecordRefused) || error.record.value === null || !list.includes(error.record))
+          throw error;
+        list = list.map((record) => (record === error.record ? tooLarge(record) : record));
+      }
+    }
+  }
+
+  #count(records: readonly LogRecord[]): void {
+    for (const { headers } of records) {
+      const flow = headers['cd_flow'];
+      if (flow === undefined) this.#parts.metrics.count('unrouted', {});
+      else this.#parts.metrics.count('mapped', { flow, kind: headers['cd_kind']! });
+    }
+  }
+}
