@@ -1,7 +1,9 @@
-import type { Command } from './io.ts';
 import { check } from './check/command.ts';
-import { migrateCommand } from './run/migrate.ts';
+import { generate } from './generate/command.ts';
+import type { Command } from './io.ts';
+import { mapping } from './mapping/command.ts';
 import { run } from './run/command.ts';
+import { migrateCommand } from './run/migrate.ts';
 
 /** Every command, in the order `crossdock help` shows them. */
-export const COMMANDS: readonly Command[] = [run, migrateCommand, check];
+export const COMMANDS: readonly Command[] = [run, migrateCommand, check, mapping, generate];

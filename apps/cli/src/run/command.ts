@@ -40,7 +40,10 @@ async function runStage(stage: Stage): Promise<number> {
   if (environment.databaseUrl === undefined && stage !== 'mapper')
     throw new CrossdockError('CROSSDOCK_START_DATABASE', `${stage} needs DATABASE_URL`);
   if (environment.databaseUrl === undefined && environment.kafka === undefined)
-    throw new CrossdockError('CROSSDOCK_START_LOG', `${stage} needs KAFKA_BROKERS, or DATABASE_URL for the log in PostgreSQL`);
+    throw new CrossdockError(
+      'CROSSDOCK_START_LOG',
+      `${stage} needs KAFKA_BROKERS, or DATABASE_URL for the log in PostgreSQL`,
+    );
   await checkProject(environment);
   const start = await STAGES[stage]();
   const stopped = stopSignal();

@@ -1,0 +1,18 @@
+import { readEnvironment } from '#platform';
+import { EXIT, type Command } from '../io.ts';
+import { checkProject } from './project.ts';
+
+export const check: Command = {
+  name: 'check',
+  usage: '',
+  summary: 'check configuration, schemas, mappings and cases together',
+  run: async (_args, io) => {
+    const { configuration, bundle } = await checkProject(readEnvironment());
+    const cases = [...bundle.cases.keys()].length;
+    io.out(
+      `all good: ${configuration.connections.size} connections, ${configuration.flows.size} flows, ` +
+        `${bundle.mappings.size} mappings (${cases} with cases), bundle ${bundle.hash.slice(0, 12)}`,
+    );
+    return EXIT.ok;
+  },
+};
