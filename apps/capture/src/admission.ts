@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { problem, type Answer } from './answer.ts';
 import { MAX_BYTES, tooLarge } from './inflate.ts';
@@ -20,6 +21,7 @@ export function admit(fastify: FastifyInstance, most = MAX_IN_FLIGHT): void {
           headers: { 'retry-after': '1' },
         }),
       );
+    setContentTypeAside(request);
     inFlight++;
     reply.raw.once('close', () => inFlight--);
     if (declaredLength(request) <= MAX_BYTES) return;
@@ -29,9 +31,26 @@ export function admit(fastify: FastifyInstance, most = MAX_IN_FLIGHT): void {
   // A body without a declared length ends one byte over the bound: enough to be refused, not more.
   fastify.addHook('preParsing', async (request, _reply, payload) =>
     request.url.startsWith(HOOKS) && request.headers['content-length'] === undefined
-      ? Readable.from(upTo(payload, MAX_BYTES + 1), { objectMode: false })
+      ? upTo(payload as Readable, MAX_BYTES + 1)
       : payload,
   );
+}
+
+const ANY_BYTES = 'application/octet-stream';
+const contentTypes = new WeakMap<IncomingMessage, string | undefined>();
+
+/** Fastify answers an odd content type itself, before anything is proved; ours is looked at in its turn. */
+function setContentTypeAside({ raw }: FastifyRequest): void {
+  contentTypes.set(raw, raw.headers['content-type']);
+  raw.headers['content-type'] = ANY_BYTES;
+}
+
+/** Headers as they were sent. Node joins repeated ones itself; only `set-cookie` stays a list. */
+export function headersOf({ raw }: FastifyRequest): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries({ ...raw.headers, 'content-type': contentTypes.get(raw) }))
+    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
+  return headers;
 }
 
 export function send(reply: FastifyReply, answer: Answer): FastifyReply {
@@ -47,11 +66,21 @@ function declaredLength(request: FastifyRequest): number {
   return Number(request.headers['content-length'] ?? 0);
 }
 
-async function* upTo(payload: AsyncIterable<Buffer>, most: number): AsyncGenerator<Buffer> {
+/** Ends after so many bytes and leaves the rest unread: the answer closes the connection. */
+function upTo(payload: Readable, most: number): Readable {
   let left = most;
-  for await (const chunk of payload) {
-    yield chunk.subarray(0, left);
-    left -= chunk.length;
+  const limited = new Readable({ read: () => void payload.resume() });
+  payload.on('data', (chunk: Buffer) => {
     if (left <= 0) return;
-  }
+    limited.push(chunk.subarray(0, left));
+    left -= chunk.length;
+    if (left > 0) return;
+    limited.push(null);
+    payload.pause();
+  });
+  payload.on('end', () => {
+    if (left > 0) limited.push(null);
+  });
+  payload.on('error', (error) => limited.destroy(error));
+  return limited;
 }

@@ -8,16 +8,16 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
-import { CrossdockError, type Configuration } from '#contracts';
+import { CRM_ENTITIES, CrossdockError, crmTopic, type Configuration } from '#contracts';
 import { Database } from '#db';
 import { CONFIGURATION, ENVIRONMENT, Health, Metrics, SCHEMA_ROOTS, type Environment } from '#platform';
-import { fileRegistry, loadSchemas } from '#schema';
+import { confluentRegistry, fileRegistry, loadSchemas } from '#schema';
 import { admit } from './admission.ts';
-import { NO_MAPPINGS } from './mappings.ts';
+import { openMappings } from './mappings.ts';
 import { NormaliseBatch } from './normalise-batch.ts';
 import { Normaliser } from './normaliser.ts';
 import { Receive } from './receive.ts';
-import { openSources } from './sources.ts';
+import { openSources, type Sources } from './sources.ts';
 import { Store } from './store.ts';
 import { Vocabulary } from './vocabulary.ts';
 import { WebhookController } from './webhook.controller.ts';
@@ -43,24 +43,38 @@ const SOURCES = Symbol('sources of capture');
       useFactory: (configuration: Configuration, { host }: Environment) => openSources(configuration, host),
     },
     {
+      provide: Vocabulary,
+      inject: [CONFIGURATION, ENVIRONMENT, SOURCES, SCHEMA_ROOTS],
+      useFactory: (
+        configuration: Configuration,
+        { schemaRegistryUrl }: Environment,
+        sources: Sources,
+        roots: readonly string[],
+      ): Vocabulary => {
+        const schemas = loadSchemas({ roots });
+        const topics = new Map(CRM_ENTITIES.map((entity) => [crmTopic(entity), `canonical/${entity}`]));
+        const registry =
+          schemaRegistryUrl === undefined
+            ? fileRegistry(schemas)
+            : confluentRegistry(schemaRegistryUrl, schemas, { topics });
+        return new Vocabulary(schemas, registry, openMappings(configuration, sources, roots, schemas));
+      },
+    },
+    {
       provide: Normaliser,
-      inject: [DATABASE, CONFIGURATION, SCHEMA_ROOTS, Metrics],
+      inject: [DATABASE, CONFIGURATION, Vocabulary, Metrics],
       useFactory: (
         database: Database,
         { tenant, connections }: Configuration,
-        roots: readonly string[],
+        vocabulary: Vocabulary,
         metrics: Metrics,
-      ): Normaliser => {
-        const schemas = loadSchemas({ roots });
-        const vocabulary = new Vocabulary(schemas, fileRegistry(schemas), NO_MAPPINGS);
-        return new Normaliser(database, new NormaliseBatch(database, tenant, connections, vocabulary), metrics);
-      },
+      ): Normaliser => new Normaliser(database, new NormaliseBatch(database, tenant, connections, vocabulary), metrics),
     },
     {
       provide: Receive,
       inject: [SOURCES, DATABASE, CONFIGURATION, Normaliser, Metrics],
       useFactory: (
-        sources: ReturnType<typeof openSources>,
+        sources: Sources,
         database: Database,
         { tenant }: Configuration,
         normaliser: Normaliser,

@@ -1,7 +1,7 @@
 import { Controller, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Permission } from '#platform';
-import { send } from './admission.ts';
+import { headersOf, send } from './admission.ts';
 import { Receive } from './receive.ts';
 
 /** The door for CRMs. Who may come in is proved by the signature that the connection's scheme asks for. */
@@ -28,12 +28,4 @@ export class WebhookController {
     });
     await send(reply, answer);
   }
-}
-
-/** Node joins repeated headers itself; only `set-cookie` stays a list. */
-function headersOf(request: FastifyRequest): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(request.headers))
-    if (value !== undefined) headers[name] = Array.isArray(value) ? value.join(', ') : value;
-  return headers;
 }
