@@ -30,7 +30,9 @@ export async function executeCommands(options: CommandsOptions): Promise<void> {
     "select id, kind, target from command where stage = 'relay' and status = 'waiting' order by created_at, id limit 10",
   );
   for (const command of waiting) {
-    const { done, result } = await execute(command, options);
+    const executed = await execute(command, options);
+    if (!executed) return; // the log is away: the command waits
+    const { done, result } = executed;
     await options.database.query(
       "update command set status = $2, result = $3, done_at = clock_timestamp() where id = $1 and status = 'waiting'",
       [command.id, done ? 'done' : 'refused', JSON.stringify(result)],
@@ -43,14 +45,17 @@ interface Executed {
   result: Record<string, unknown>;
 }
 
-async function execute(command: Command, options: CommandsOptions): Promise<Executed> {
+async function execute(command: Command, options: CommandsOptions): Promise<Executed | undefined> {
   const { key } = command.target;
   if (command.kind !== 'release') return { done: false, result: { reason: 'the relay knows one command: release' } };
   if (typeof key !== 'string') return { done: false, result: { reason: 'release needs a key' } };
   return release(key, options);
 }
 
-async function release(key: string, { database, log, shard, epoch, stopped }: CommandsOptions): Promise<Executed> {
+async function release(
+  key: string,
+  { database, log, shard, epoch, stopped }: CommandsOptions,
+): Promise<Executed | undefined> {
   let published = 0;
   for (;;) {
     const rows = await readSetAside(database, key, CHUNK);
@@ -63,7 +68,7 @@ async function release(key: string, { database, log, shard, epoch, stopped }: Co
         await log.append(records.slice(0, taken));
         break;
       } catch (error) {
-        if (!(error instanceof RecordRefused)) throw error;
+        if (!(error instanceof RecordRefused)) return undefined;
         refused = error;
         taken = records.indexOf(error.record);
       }
