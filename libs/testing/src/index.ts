@@ -3,3 +3,4 @@ export * from './event-log/index.ts';
 export * from './given/index.ts';
 export * from './source/index.ts';
 export * from './target/index.ts';
+export * from './mappings/index.ts';

@@ -1,0 +1,1 @@
+export { describeMappings } from './describe-mappings.ts';
