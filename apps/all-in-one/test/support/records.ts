@@ -32,6 +32,7 @@ export interface Status {
     finished: Record<string, number>;
     unfinished: Record<string, number>;
     difference: number;
+    lagSeconds: { p50: number; p95: number; p99: number };
   }[];
   capture: { received: number; published: number; rejected: number; pending: number };
   outbox: { unpublished: number };
