@@ -1,0 +1,59 @@
+import type { DocumentDeclaration } from '#contracts';
+import type { Delivery, Lane } from './lane.ts';
+import { compareVersions } from './version.ts';
+
+/** What a claimed lane has to do next. `dueAt: null` means: nothing until something wakes it. */
+export type Choice =
+  { do: 'resolve'; delivery: Delivery } | { do: 'try'; delivery: Delivery } | { do: 'wait'; dueAt: Date | null };
+
+/**
+ * Picks the one delivery of a lane that may be worked on.
+ *
+ * - an open doubt stops everything else of the lane
+ * - `state`: the newest waiting version, markers included; never past a parked newer one
+ * - `fact`: strictly the oldest unfinished; held, parked or dead it stops the lane
+ *
+ * `open` holds at least those of the lane's unfinished deliveries that the load statement hands over.
+ */
+export function choose(
+  lane: Lane,
+  open: readonly Delivery[],
+  nature: DocumentDeclaration['nature'],
+  now: Date,
+  pausedFlows: ReadonlySet<string>,
+): Choice {
+  if (lane.doubt !== null) {
+    const doubtful = open.find((delivery) => delivery.id === lane.doubt);
+    if (doubtful === undefined) return { do: 'wait', dueAt: null };
+    return { do: 'resolve', delivery: doubtful };
+  }
+  const head = nature === 'state' ? newest(open) : oldest(open);
+  if (head === undefined || !mayStart(head)) return { do: 'wait', dueAt: null };
+  if (pausedFlows.has(head.flow)) return { do: 'wait', dueAt: null };
+  if (head.nextAttemptAt !== null && head.nextAttemptAt > now) return { do: 'wait', dueAt: head.nextAttemptAt };
+  return { do: 'try', delivery: head };
+}
+
+/** PARKED starts only where the settle gave it a time: the hourly try of classes that heal by themselves. */
+function mayStart(delivery: Delivery): boolean {
+  if (delivery.status === 'PENDING' || delivery.status === 'RETRY_WAIT') return true;
+  return delivery.status === 'PARKED' && delivery.nextAttemptAt !== null;
+}
+
+const CONTENDERS = new Set(['PENDING', 'RETRY_WAIT', 'PARKED']);
+
+function newest(open: readonly Delivery[]): Delivery | undefined {
+  let found: Delivery | undefined;
+  for (const delivery of open) {
+    if (!CONTENDERS.has(delivery.status)) continue;
+    if (found === undefined || compareVersions(delivery.version, found.version) > 0) found = delivery;
+  }
+  return found;
+}
+
+function oldest(open: readonly Delivery[]): Delivery | undefined {
+  let found: Delivery | undefined;
+  for (const delivery of open)
+    if (found === undefined || delivery.version.aggregate < found.version.aggregate) found = delivery;
+  return found;
+}

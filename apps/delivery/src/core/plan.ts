@@ -1,0 +1,192 @@
+import type { DeliveryStatus, DocumentDeclaration, ErrorClass, Operation } from '#contracts';
+import type { Attempt, Delivery, Lane, Prepared } from './lane.ts';
+import { requestHash, requestKey } from './request.ts';
+import { isNewer } from './version.ts';
+
+/** The document with its open fields filled; `content` is without `createOnly` fields, `create` with them. */
+export type Resolved =
+  | { ok: true; content: string; create: string; contentHash: string }
+  | { ok: false; problem: 'missing'; missing: Missing[] }
+  | { ok: false; problem: 'invalid'; message: string };
+
+/** What a hold waits for: another record's id at this target, or a value nobody has mapped yet. */
+export interface Missing {
+  kind: 'reference' | 'value';
+  /** document type, or value set */
+  name: string;
+  /** record key, or the value to be mapped */
+  key: string;
+}
+
+export type Plan =
+  | { do: 'wait'; dueAt: Date | null }
+  /** over without a request; `effect` advances `applied` and supersedes older ones */
+  | { do: 'finish'; status: Extract<DeliveryStatus, 'IGNORED' | 'SKIPPED_STALE' | 'SKIPPED_NOCHANGE'>; effect: boolean }
+  | { do: 'review'; reason: string }
+  | { do: 'hold'; missing: Missing[] }
+  | { do: 'fail'; errorClass: ErrorClass; message: string; stage: 'mapping' | 'delivery' }
+  | { do: 'send'; request: Prepared };
+
+/** An echo of our own writes that went around this often is held for a person. */
+const MOST_HOPS = 4;
+
+/**
+ * What becomes of the chosen delivery, in the order of pipeline.md section 7: stale, review, references, unchanged, send.
+ * `resolved` is undefined for markers. `last` is the latest attempt of this delivery: its bytes are frozen.
+ */
+export function plan(
+  lane: Lane,
+  delivery: Delivery,
+  declaration: DocumentDeclaration,
+  resolved: Resolved | undefined,
+  last: Attempt | undefined,
+  now: Date,
+): Plan {
+  if (delivery.kind === 'ignored') return { do: 'finish', status: 'IGNORED', effect: false };
+  if (declaration.nature === 'state' && !isNewer(delivery.version, lane.applied))
+    return { do: 'finish', status: 'SKIPPED_STALE', effect: false };
+  if (delivery.kind === 'rejected')
+    return {
+      do: 'fail',
+      errorClass: 'MAPPING',
+      message: delivery.reason ?? 'refused by the mapping',
+      stage: 'mapping',
+    };
+  if (delivery.review !== null) return { do: 'review', reason: delivery.review };
+  if (delivery.hopCount >= MOST_HOPS)
+    return { do: 'review', reason: `went around ${delivery.hopCount} times between our own writes and the source` };
+  const early =
+    declaration.nature === 'state' ? stateMarker(lane, delivery, declaration) : factOrder(lane, delivery, declaration);
+  if (early !== undefined && early.do !== 'send') return early;
+  if (early === undefined) {
+    if (resolved === undefined)
+      return { do: 'fail', errorClass: 'PARSE', message: 'a document without a body', stage: 'delivery' };
+    if (!resolved.ok)
+      return resolved.problem === 'missing'
+        ? { do: 'hold', missing: resolved.missing }
+        : { do: 'fail', errorClass: 'VALUE', message: resolved.message, stage: 'mapping' };
+  }
+  const sent =
+    early ??
+    (declaration.nature === 'state'
+      ? state(lane, delivery, declaration, resolved as Ready, last)
+      : fact(lane, delivery, declaration, resolved as Ready, last));
+  if (sent.do !== 'send' || declaration.nature !== 'state') return sent;
+  return tainted(lane, sent.request, now) ? { do: 'wait', dueAt: lane.taintedUntil } : sent;
+}
+
+type Ready = Extract<Resolved, { ok: true }>;
+
+/** Other bytes wait until a request we gave up can no longer take effect; the same bytes need not. */
+const tainted = (lane: Lane, request: Prepared, now: Date): boolean =>
+  lane.taintedUntil !== null && lane.taintedUntil > now && lane.taintedRequest !== request.requestHash;
+
+function stateMarker(lane: Lane, delivery: Delivery, declaration: DocumentDeclaration): Plan | undefined {
+  if (delivery.kind !== 'withdraw') return undefined;
+  const nothing = lane.targetId === null && lane.acknowledged === null;
+  if (nothing || lane.cancelled) return { do: 'finish', status: 'IGNORED', effect: true };
+  if (!declaration.operations.has('cancel'))
+    return { do: 'review', reason: 'withdrawn, and this document type has no cancel operation' };
+  return { do: 'send', request: prepare(delivery, 'cancel', lane.targetId, null, lane.acknowledged ?? '') };
+}
+
+function state(
+  lane: Lane,
+  delivery: Delivery,
+  declaration: DocumentDeclaration,
+  resolved: Ready,
+  last: Attempt | undefined,
+): Plan {
+  if (lane.cancelled) return { do: 'review', reason: 'wanted again after it was cancelled at the target' };
+  if (lane.acknowledged !== null && lane.acknowledged === resolved.contentHash)
+    return { do: 'finish', status: 'SKIPPED_NOCHANGE', effect: true };
+  const operation = stateOperation(lane, declaration);
+  if (operation === undefined) return { do: 'review', reason: 'this connection has no operation for it' };
+  return { do: 'send', request: frozen(delivery, operation, lane.targetId, resolved, last) };
+}
+
+function stateOperation(lane: Lane, declaration: DocumentDeclaration): Operation | undefined {
+  if (declaration.operations.has('write')) return 'write';
+  const wanted = lane.targetId === null ? 'create' : 'update';
+  return declaration.operations.has(wanted) ? wanted : undefined;
+}
+
+/** What can be said of a fact before its body is looked at. */
+function factOrder(lane: Lane, delivery: Delivery, declaration: DocumentDeclaration): Plan | undefined {
+  const older = lane.applied !== null && delivery.version.aggregate < lane.applied.aggregate;
+  const olderAtSource = lane.applied !== null && delivery.version.source < lane.applied.source;
+  if (declaration.versions === 'each') {
+    if (older) return { do: 'review', reason: 'older than the last one posted' };
+  } else if (older || olderAtSource) return { do: 'finish', status: 'SKIPPED_STALE', effect: false };
+  if (delivery.kind !== 'withdraw') return undefined;
+  if (lane.posted === null) return { do: 'finish', status: 'IGNORED', effect: true };
+  return { do: 'review', reason: 'withdrawn after it was posted' };
+}
+
+function fact(
+  lane: Lane,
+  delivery: Delivery,
+  declaration: DocumentDeclaration,
+  resolved: Ready,
+  last: Attempt | undefined,
+): Plan {
+  if (declaration.versions !== 'each' && lane.posted !== null) {
+    if (lane.acknowledged === resolved.contentHash) return { do: 'finish', status: 'SKIPPED_NOCHANGE', effect: true };
+    const once = 'differs from what was posted, and only one may be posted per key';
+    const reversal = 'differs from what was posted: it needs a reversal, which this version does not make by itself';
+    return { do: 'review', reason: declaration.versions === 'reversal' ? reversal : once };
+  }
+  const operation: Operation = declaration.operations.has('create') ? 'create' : 'write';
+  return { do: 'send', request: frozen(delivery, operation, null, resolved, last) };
+}
+
+/** The bytes of the first attempt of a revision stand; only another operation makes new ones. */
+function frozen(
+  delivery: Delivery,
+  operation: Operation,
+  targetId: string | null,
+  resolved: Ready,
+  last: Attempt | undefined,
+): Prepared {
+  if (last !== undefined && last.revision === delivery.version.revision && last.operation === operation)
+    return again(last);
+  return prepare(
+    delivery,
+    operation,
+    operation === 'create' ? null : targetId,
+    operation === 'create' ? resolved.create : resolved.content,
+    resolved.contentHash,
+  );
+}
+
+/** The same request once more, byte for byte, with the same key. */
+export const again = (attempt: Attempt): Prepared => ({
+  operation: attempt.operation,
+  requestKey: attempt.requestKey,
+  targetId: attempt.targetId,
+  body: attempt.body,
+  requestHash: attempt.requestHash,
+  contentHash: attempt.contentHash,
+});
+
+function prepare(
+  delivery: Delivery,
+  operation: Operation,
+  targetId: string | null,
+  body: string | null,
+  contentHash: string,
+): Prepared {
+  return {
+    operation,
+    requestKey: requestKey({
+      documentId: delivery.documentId,
+      revision: delivery.version.revision,
+      operation,
+      adopted: delivery.adopted,
+    }),
+    targetId,
+    body,
+    requestHash: requestHash(operation, body),
+    contentHash,
+  };
+}

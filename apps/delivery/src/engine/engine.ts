@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Configuration, Target } from '#contracts';
+import type { Database } from '#db';
+import { logger, type Metrics } from '#platform';
+import type { SchemaRegistry, SchemaSet } from '#schema';
+import { Recorder } from './recorder.ts';
+import { ResultWriter } from './results.ts';
+import { Store, WAKE_CHANNEL } from './store.ts';
+import { sweep } from './sweep.ts';
+import { Worker } from './worker.ts';
+
+export interface EngineOptions {
+  database: Database;
+  configuration: Pick<Configuration, 'connections' | 'flows'>;
+  /** by connection name */
+  targets: ReadonlyMap<string, Target>;
+  schemas: SchemaSet;
+  registry: SchemaRegistry;
+  metrics: Metrics;
+  /** how long a lane is ours without renewal, ms; a request must leave within a third of it. Default 30 s */
+  leaseMs?: number;
+  /** default 30 s */
+  sweepMs?: number;
+  /** default 5 min */
+  reauthMs?: number;
+  /** this process, unique in time and space; default host, pid and a random id */
+  holder?: string;
+}
+
+const log = logger('delivery');
+
+/** One process's share of delivery: a worker per target connection, the sweep, and the channel that wakes them. */
+export class Engine {
+  readonly store: Store;
+  readonly #options: EngineOptions;
+  readonly #results: ResultWriter;
+  readonly #workers = new Map<string, Worker>();
+  #pausedFlows: ReadonlySet<string> = new Set();
+  #unlisten: (() => Promise<void>) | undefined;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#results = new ResultWriter(options.schemas, options.registry);
+    this.store = new Store({
+      database: options.database,
+      results: this.#results,
+      holder: options.holder ?? `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
+      leaseMs: options.leaseMs ?? 30_000,
+    });
+    const recorder = new Recorder(this.store, options.metrics, log, (connection) => this.wake(connection));
+    for (const [name, target] of options.targets) {
+      const connection = options.configuration.connections.get(name);
+      if (connection === undefined) throw new Error(`no connection is named ${name}`);
+      this.#workers.set(
+        name,
+        new Worker({
+          store: this.store,
+          recorder,
+          connection,
+          target,
+          schemas: options.schemas,
+          metrics: options.metrics,
+          log,
+          pausedFlows: () => this.#pausedFlows,
+          reauthMs: options.reauthMs ?? 300_000,
+        }),
+      );
+    }
+  }
+
+  get results(): ResultWriter {
+    return this.#results;
+  }
+
+  async start(): Promise<void> {
+    const { database, metrics, sweepMs } = this.#options;
+    await this.refreshFlows();
+    this.#unlisten = await database.listen(WAKE_CHANNEL, (payload) => this.#heard(payload));
+    for (const worker of this.#workers.values()) await worker.start();
+    this.#sweep = setInterval(() => {
+      sweep(this.store, metrics).catch((cause: unknown) => log.warn({ err: cause }, 'the sweep failed'));
+      this.refreshFlows().catch((cause: unknown) => log.warn({ err: cause }, 'reading paused flows failed'));
+    }, sweepMs ?? 30_000);
+  }
+
+  /** Something of this connection may be due; of all of them without a name. */
+  wake(connection?: string): void {
+    if (connection !== undefined) this.#workers.get(connection)?.wake();
+    else for (const worker of this.#workers.values()) worker.wake();
+  }
+
+  /** Reads which flows and connections are paused. */
+  async refreshFlows(): Promise<void> {
+    const rows = await this.#options.database.query<{ flow: string }>(
+      `select flow from flow_state where state = 'paused'`,
+    );
+    this.#pausedFlows = new Set(rows.map((row) => row.flow));
+  }
+
+  /** Requests in hand get until `deadlineMs`; what is not begun is given back. Targets stay open: they are their owner's. */
+  async stop(deadlineMs = 20_000): Promise<void> {
+    clearInterval(this.#sweep);
+    await this.#unlisten?.();
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop(deadlineMs)));
+  }
+
+  /** Payload: a connection's name, `*` when states changed, nothing after a reconnection. */
+  #heard(payload: string | undefined): void {
+    if (payload !== undefined && payload !== STATES_CHANGED) return this.wake(payload);
+    this.refreshFlows()
+      .then(() => Promise.all([...this.#workers.values()].map((worker) => worker.refresh())))
+      .catch((cause: unknown) => log.warn({ err: cause }, 'reading states failed'))
+      .finally(() => this.wake());
+  }
+}
+
+/** NOTIFY payload after a pause or resume. */
+export const STATES_CHANGED = '*';

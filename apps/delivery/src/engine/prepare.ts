@@ -1,0 +1,130 @@
+import type { Connection, DocumentDeclaration, OpenField, Target } from '#contracts';
+import type { SchemaSet } from '#schema';
+import { resolveBody } from '../core/body.ts';
+import { choose } from '../core/choose.ts';
+import type { Attempt, Delivery, Lane, Prepared } from '../core/lane.ts';
+import { plan, type Plan, type Resolved } from '../core/plan.ts';
+import { resolve, type Resolution } from '../core/resolver.ts';
+import type { ClaimedRow } from '../sql/claim.ts';
+import type { Loaded, Store } from './store.ts';
+
+/** What a claimed lane has to do, decided. */
+export interface Work {
+  lane: Lane;
+  delivery: Delivery;
+  declaration: DocumentDeclaration;
+  attempts: Attempt[];
+  /** the database's clock when it was decided */
+  now: Date;
+  step:
+    | Exclude<Plan, { do: 'send' } | { do: 'wait' }>
+    | Exclude<Resolution, { do: 'repeat' } | { do: 'wait' }>
+    | { do: 'send'; request: Prepared; absent: boolean };
+}
+
+export interface Decided {
+  work: Work[];
+  /** nothing to do now: when they are due */
+  idle: { lane: Lane; dueMs: number | null }[];
+}
+
+export interface Preparer {
+  store: Store;
+  connection: Connection;
+  target: Target;
+  schemas: SchemaSet;
+  pausedFlows(): ReadonlySet<string>;
+}
+
+/** From lanes just claimed to what each of them has to do: loads them, looks up what is open, decides. */
+export async function prepare(from: Preparer, claimed: readonly ClaimedRow[]): Promise<Decided> {
+  const { store, connection, target } = from;
+  const doubtful = claimed.filter((row) => row.doubt !== null);
+  if (doubtful.length > 0)
+    await store.abandon(
+      doubtful.map((row) => ({
+        id: row.id,
+        token: row.token,
+        settleMs: target.documents.get(row.document)?.settleMs ?? 2 * connection.timeoutMs,
+      })),
+    );
+  const facts = [...target.documents.values()].filter((at) => at.nature === 'fact').map((at) => at.document);
+  const loaded = await store.load(claimed, connection.name, facts);
+  const known = await store.attempts(
+    loaded.flatMap(({ open }) => open.filter((delivery) => delivery.attemptN > 0).map((delivery) => delivery.id)),
+  );
+  const done: Decided = { work: [], idle: [] };
+  const tries: { loaded: Loaded; delivery: Delivery; declaration: DocumentDeclaration; attempts: Attempt[] }[] = [];
+  for (const at of loaded) {
+    const { lane, open, now } = at;
+    const declaration = target.documents.get(lane.document) ?? unknownDocument(lane.document);
+    const choice = choose(lane, open, declaration.nature, now, from.pausedFlows());
+    if (choice.do === 'wait') {
+      done.idle.push({ lane, dueMs: msUntil(choice.dueAt, now) });
+      continue;
+    }
+    const attempts = known.get(choice.delivery.id) ?? [];
+    if (choice.do === 'try') tries.push({ loaded: at, delivery: choice.delivery, declaration, attempts });
+    else {
+      const bounds = { leaseMs: store.leaseMs, timeoutMs: connection.timeoutMs };
+      add(
+        done,
+        { lane, delivery: choice.delivery, declaration, attempts, now },
+        resolve(choice.delivery, attempts, declaration, now, bounds),
+      );
+    }
+  }
+  const lookup = await lookUpOpen(
+    store,
+    connection.name,
+    tries.flatMap(({ delivery }) => delivery.open),
+  );
+  for (const { loaded: at, delivery, declaration, attempts } of tries) {
+    const resolved = resolvedBody(from, delivery, declaration, lookup);
+    const decided = plan(at.lane, delivery, declaration, resolved, attempts.at(-1), at.now);
+    add(done, { lane: at.lane, delivery, declaration, attempts, now: at.now }, decided);
+  }
+  return done;
+}
+
+function add(done: Decided, of: Omit<Work, 'step'>, step: Plan | Resolution): void {
+  if (step.do === 'wait') done.idle.push({ lane: of.lane, dueMs: msUntil(step.dueAt, of.now) });
+  else if (step.do === 'send') done.work.push({ ...of, step: { ...step, absent: false } });
+  else if (step.do === 'repeat')
+    done.work.push({ ...of, step: { do: 'send', request: step.request, absent: step.absent } });
+  else done.work.push({ ...of, step });
+}
+
+const msUntil = (at: Date | null, now: Date): number | null =>
+  at === null ? null : Math.max(0, at.getTime() - now.getTime());
+
+async function lookUpOpen(
+  store: Store,
+  connection: string,
+  fields: readonly OpenField[],
+): Promise<(field: OpenField) => string | undefined> {
+  return fields.length === 0 ? () => undefined : store.lookUp(connection, fields);
+}
+
+function resolvedBody(
+  { schemas }: Preparer,
+  delivery: Delivery,
+  declaration: DocumentDeclaration,
+  lookup: (field: OpenField) => string | undefined,
+): Resolved | undefined {
+  if (delivery.body === null) return undefined;
+  const schema = schemas.target(declaration.schema);
+  return resolveBody(delivery.body, delivery.open, delivery.createOnly, lookup, schema);
+}
+
+/** A document type that the connection no longer declares: refused by name, nothing is sent. */
+const unknownDocument = (document: string): DocumentDeclaration => ({
+  document,
+  nature: 'state',
+  schema: '',
+  operations: new Set(),
+  canFind: false,
+  repeatIsSafe: {},
+  settleMs: 60_000,
+  idIsKey: false,
+});

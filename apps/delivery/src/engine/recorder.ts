@@ -1,0 +1,110 @@
+import type { Logger, Metrics } from '#platform';
+import { finishedWord } from './results.ts';
+import type { Settled, Store, ToSettle } from './store.ts';
+
+interface Waiting {
+  item: ToSettle;
+  /** `false`: the token was stale, nothing changed */
+  resolve(recorded: boolean): void;
+}
+
+/** Most outcomes of one transaction. */
+const MOST = 100;
+/** Transactions at once: while one waits for its commit, the next gathers. */
+const LANES = 2;
+
+/**
+ * Records outcomes in groups: what comes while a transaction commits goes with the next one. While the database is away it
+ * goes on trying; the lease decides whether the outcome still counts when it is back.
+ */
+export class Recorder {
+  readonly #store: Store;
+  readonly #metrics: Metrics;
+  readonly #log: Logger;
+  readonly #woken: (connection: string) => void;
+  readonly #waiting: Waiting[] = [];
+  #running = 0;
+
+  constructor(store: Store, metrics: Metrics, log: Logger, woken: (connection: string) => void) {
+    this.#store = store;
+    this.#metrics = metrics;
+    this.#log = log;
+    this.#woken = woken;
+  }
+
+  record(item: ToSettle): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ item, resolve });
+      if (this.#running < LANES) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#running++;
+    await Promise.resolve(); // what settles in the same turn goes together
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, MOST);
+      const settled = await this.#settle(batch.map(({ item }) => item));
+      for (const { item, resolve } of batch) {
+        const recorded = settled.lanes.has(item.lane.id);
+        if (!recorded) this.#metrics.count('staleWrites', {});
+        resolve(recorded);
+      }
+      this.#observe(settled);
+      for (const connection of settled.woken) this.#woken(connection);
+    }
+    this.#running--;
+  }
+
+  async #settle(batch: readonly ToSettle[]): Promise<Settled> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await this.#store.settle(batch);
+      } catch (cause) {
+        if (tries === 0)
+          this.#log.warn({ err: cause, outcomes: batch.length }, 'recording outcomes failed, trying again');
+        if (tries >= 3 && batch.length > 1) return this.#oneByOne(batch);
+        if (tries >= GIVE_UP && batch.length === 1) {
+          this.#log.error(
+            { err: cause },
+            'an outcome could not be recorded: its lease will run out and its attempt be in doubt',
+          );
+          return { lanes: new Set(), rows: [], woken: [] };
+        }
+        await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** tries, 5_000)));
+      }
+    }
+  }
+
+  /** One row that cannot be recorded must not keep the others from it. */
+  async #oneByOne(batch: readonly ToSettle[]): Promise<Settled> {
+    const all = { lanes: new Set<bigint>(), rows: [], woken: [] } as { lanes: Set<bigint> } & Pick<
+      Settled,
+      'rows' | 'woken'
+    >;
+    for (const item of batch) {
+      const one = await this.#settle([item]);
+      for (const lane of one.lanes) all.lanes.add(lane);
+      all.rows.push(...one.rows);
+      all.woken.push(...one.woken);
+    }
+    return all;
+  }
+
+  #observe(settled: Settled): void {
+    for (const row of settled.rows) {
+      const outcome = finishedWord(row.status, row.adopted);
+      if (outcome === undefined) continue;
+      this.#metrics.count('syncCompleted', { flow: row.flow, outcome });
+      if (outcome === 'delivered' || outcome === 'duplicate')
+        this.#metrics.observe(
+          'syncLag',
+          { flow: row.flow, target: row.connection },
+          (row.finished_at.getTime() - row.accepted_at.getTime()) / 1000,
+        );
+    }
+  }
+}
+
+/** About ten minutes of trying. */
+const GIVE_UP = 130;

@@ -1,0 +1,333 @@
+import type { Database, Transaction } from '#db';
+import type { DocumentDeclaration, OpenField } from '#contracts';
+import type { Attempt, Delivery, Lane } from '../core/lane.ts';
+import { waitsFor } from '../core/body.ts';
+import type { Missing } from '../core/plan.ts';
+import { ABANDON } from '../sql/abandon.ts';
+import { BEGIN_ATTEMPTS, type BegunAttempt, type BegunRow } from '../sql/begin-attempts.ts';
+import { CLAIM, NEXT_DUE, type ClaimedRow } from '../sql/claim.ts';
+import { LOCK_DEPENDENCIES, RELEASE_BATCH, RELEASE_WAITERS, WAIT_FOR, type ReleasedRow } from '../sql/dependency.ts';
+import { HOLD } from '../sql/hold.ts';
+import { LATE_ANSWER } from '../sql/late-answer.ts';
+import { ATTEMPTS, LOAD, type AttemptRow, type LoadedRow } from '../sql/load.ts';
+import { LOOK_UP_REFERENCES, LOOK_UP_VALUES, type FoundRow } from '../sql/look-up.ts';
+import { RELEASE, RENEW } from '../sql/release.ts';
+import { SETTLE, type SettledRow, type SettleRow } from '../sql/settle.ts';
+import { SUPERSEDE } from '../sql/supersede.ts';
+import type { ResultWriter } from './results.ts';
+
+export interface StoreOptions {
+  database: Database;
+  results: ResultWriter;
+  /** this process, unique in time and space */
+  holder: string;
+  leaseMs: number;
+}
+
+export interface Loaded {
+  lane: Lane;
+  /** unfinished deliveries of interest */
+  open: Delivery[];
+  now: Date;
+}
+
+/** A row to record, with what the transaction needs besides. */
+export interface ToSettle {
+  row: SettleRow;
+  lane: Lane;
+  nature: DocumentDeclaration['nature'];
+}
+
+export interface Settled {
+  /** lanes whose row was recorded; the others had another token */
+  lanes: ReadonlySet<bigint>;
+  /** what changed, superseded ones included */
+  rows: SettledRow[];
+  /** connections whose lanes were woken */
+  woken: string[];
+}
+
+/** A lane and the token it was claimed with. */
+export type Held = Pick<Lane, 'id' | 'token'>;
+
+/** The statements of delivery, as the engine speaks of them. Every write of a lane carries its token. */
+export class Store {
+  readonly database: Database;
+  readonly holder: string;
+  readonly leaseMs: number;
+  readonly #results: ResultWriter;
+
+  constructor(options: StoreOptions) {
+    this.database = options.database;
+    this.holder = options.holder;
+    this.leaseMs = options.leaseMs;
+    this.#results = options.results;
+  }
+
+  claim(connection: string, most: number, halfOpen: boolean): Promise<ClaimedRow[]> {
+    return this.database.query<ClaimedRow>(CLAIM, [connection, most, this.holder, this.leaseMs, halfOpen]);
+  }
+
+  /** ms until the next lane is due; undefined when none will be by itself. */
+  async nextDue(connection: string): Promise<number | undefined> {
+    const [row] = await this.database.query<{ inMs: number }>(NEXT_DUE, [connection]);
+    return row?.inMs;
+  }
+
+  /** Puts what a former holder left open in doubt. */
+  async abandon(lanes: readonly (Held & { settleMs: number })[]): Promise<void> {
+    await this.database.query(ABANDON, [
+      lanes.map((lane) => lane.id),
+      lanes.map((lane) => lane.token),
+      lanes.map((lane) => Math.round(lane.settleMs)),
+    ]);
+  }
+
+  async load(claimed: readonly ClaimedRow[], connection: string, facts: readonly string[]): Promise<Loaded[]> {
+    const byId = new Map(claimed.map((row) => [row.id, row]));
+    const rows = await this.database.query<LoadedRow>(LOAD, [claimed.map((row) => row.id), facts]);
+    const loaded = new Map<bigint, Loaded>();
+    for (const row of rows) {
+      const lane = byId.get(row.lane_id)!;
+      let at = loaded.get(row.lane_id);
+      if (at === undefined)
+        loaded.set(row.lane_id, (at = { lane: laneOf(row, lane, connection), open: [], now: row.now }));
+      if (row.id !== null) at.open.push(deliveryOf(row, row.id));
+    }
+    return [...loaded.values()];
+  }
+
+  async attempts(deliveries: readonly bigint[]): Promise<Map<bigint, Attempt[]>> {
+    const found = new Map<bigint, Attempt[]>();
+    if (deliveries.length === 0) return found;
+    for (const row of await this.database.query<AttemptRow>(ATTEMPTS, [deliveries])) {
+      const list = found.get(row.delivery_id) ?? [];
+      list.push(attemptOf(row));
+      found.set(row.delivery_id, list);
+    }
+    return found;
+  }
+
+  /** The values of open fields that are there, by kind, name and key. */
+  async lookUp(connection: string, fields: readonly OpenField[]): Promise<(field: OpenField) => string | undefined> {
+    const found = await lookUp(this.database, connection, fields.map(waitsFor));
+    return (field) => found.get(wordOf(waitsFor(field)));
+  }
+
+  /** Writes attempt rows; what is missing from the answer had a stale token. */
+  begin(attempts: readonly BegunAttempt[]): Promise<BegunRow[]> {
+    return this.database.query<BegunRow>(BEGIN_ATTEMPTS, [JSON.stringify(attempts), this.holder, this.leaseMs]);
+  }
+
+  release(lanes: readonly (Held & { dueMs: number | null })[]): Promise<unknown> {
+    return this.database.query(RELEASE, [
+      lanes.map((lane) => lane.id),
+      lanes.map((lane) => lane.token),
+      lanes.map((lane) => lane.dueMs),
+    ]);
+  }
+
+  /** Those of `lanes` that are still ours. */
+  async renew(lanes: readonly Held[]): Promise<Set<bigint>> {
+    const kept = await this.database.query<{ id: bigint }>(RENEW, [
+      lanes.map((lane) => lane.id),
+      lanes.map((lane) => lane.token),
+      this.leaseMs,
+    ]);
+    return new Set(kept.map((row) => row.id));
+  }
+
+  /** Outcome, `applied`, cross-reference, dependencies and results of a batch, in one transaction. */
+  settle(batch: readonly ToSettle[]): Promise<Settled> {
+    return this.database.transaction((tx) => this.#settle(tx, batch));
+  }
+
+  async #settle(tx: Transaction, batch: readonly ToSettle[]): Promise<Settled> {
+    const binds = batch.filter(({ row, lane }) => row.target_id !== null && row.target_id !== lane.targetId);
+    const dependencies = await lockReferences(
+      tx,
+      binds.map(({ lane }) => lane),
+    );
+    const rows = await tx.query<SettledRow>(SETTLE, [JSON.stringify(batch.map(({ row }) => row)), this.holder]);
+    const lanes = new Set(rows.map((row) => row.lane_id));
+    const effects = batch.filter(({ row, lane, nature }) => row.effect && nature === 'state' && lanes.has(lane.id));
+    if (effects.length > 0)
+      rows.push(
+        ...(await tx.query<SettledRow>(SUPERSEDE, [
+          effects.map(({ lane }) => lane.id),
+          effects.map(({ row }) => row.delivery_id),
+        ])),
+      );
+    const woken = dependencies.length > 0 ? await releaseWaiters(tx, dependencies) : [];
+    await this.#results.write(tx, rows);
+    return { lanes, rows, woken };
+  }
+
+  /**
+   * Holds a delivery for what is missing, unless it came meanwhile: both sides lock the same rows first, and the holder looks
+   * again under that lock (model/hold.js). `found` means: try again at once.
+   */
+  hold(
+    lane: Lane,
+    delivery: Delivery,
+    missing: readonly Missing[],
+    more: boolean,
+  ): Promise<'held' | 'found' | 'stale'> {
+    return this.database.transaction(async (tx) => {
+      const locked = await lockDependencies(tx, lane.connection, missing, false);
+      const found = await lookUp(tx, lane.connection, missing);
+      const still = missing.filter((item) => !found.has(wordOf(item)));
+      if (still.length === 0) return 'found';
+      const ids = still.map((item) => locked.get(wordOf(item))!);
+      const held = await tx.query(HOLD, [
+        lane.id,
+        lane.token,
+        delivery.id,
+        JSON.stringify(still),
+        more,
+        `waits for ${still.map((item) => `${item.kind} ${item.name} ${item.key}`).join(', ')}`,
+      ]);
+      if (held.length === 0) return 'stale';
+      await tx.query(WAIT_FOR, [ids, ids.map(() => delivery.id)]);
+      return 'held';
+    });
+  }
+
+  /** Keeps an answer that came too late with its attempt. */
+  lateAnswer(
+    delivery: bigint,
+    n: number,
+    evidence: unknown,
+    outcome: 'done' | 'rejected' | 'not-sent' | null,
+    targetId: string | null,
+  ): Promise<unknown> {
+    return this.database.query(LATE_ANSWER, [delivery, n, JSON.stringify([evidence]), outcome, targetId]);
+  }
+}
+
+export const wordOf = (missing: Missing): string => `${missing.kind}\n${missing.name}\n${missing.key}`;
+
+/** What is there of `wanted`. */
+export async function lookUp(
+  db: Pick<Database, 'query'>,
+  connection: string,
+  wanted: readonly Missing[],
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const kind of ['reference', 'value'] as const) {
+    const some = wanted.filter((item) => item.kind === kind);
+    if (some.length === 0) continue;
+    const rows = await db.query<FoundRow>(kind === 'reference' ? LOOK_UP_REFERENCES : LOOK_UP_VALUES, [
+      connection,
+      some.map((item) => item.name),
+      some.map((item) => item.key),
+    ]);
+    for (const row of rows) found.set(wordOf({ kind, name: row.name, key: row.key }), row.value);
+  }
+  return found;
+}
+
+/** Locks (and makes) the rows of what is waited for; `bound` marks them. Answers their ids. */
+export async function lockDependencies(
+  tx: Transaction,
+  connection: string,
+  items: readonly Missing[],
+  bound: boolean,
+): Promise<Map<string, bigint>> {
+  const rows = await tx.query<Missing & { id: bigint }>(LOCK_DEPENDENCIES, [
+    items.map(() => connection),
+    items.map((item) => item.kind),
+    items.map((item) => item.name),
+    items.map((item) => item.key),
+    bound,
+  ]);
+  return new Map(rows.map((row) => [wordOf(row), row.id]));
+}
+
+async function lockReferences(tx: Transaction, lanes: readonly Lane[]): Promise<bigint[]> {
+  if (lanes.length === 0) return [];
+  const rows = await tx.query<{ id: bigint }>(LOCK_DEPENDENCIES, [
+    lanes.map((lane) => lane.connection),
+    lanes.map(() => 'reference'),
+    lanes.map((lane) => lane.document),
+    lanes.map((lane) => lane.key),
+    true,
+  ]);
+  return rows.map((row) => row.id);
+}
+
+/** Releases every waiter of the dependencies, a bounded number per statement; answers the connections to wake. */
+export async function releaseWaiters(tx: Transaction, dependencies: readonly bigint[]): Promise<string[]> {
+  const woken = new Set<string>();
+  for (;;) {
+    const released = await tx.query<ReleasedRow>(RELEASE_WAITERS, [dependencies]);
+    for (const { connection } of released) if (connection !== '') woken.add(connection);
+    if (released.length < RELEASE_BATCH) break;
+  }
+  for (const connection of woken) await tx.query(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
+  return [...woken];
+}
+
+/** Payload: the connection that has something to do. */
+export const WAKE_CHANNEL = 'crossdock_delivery';
+
+const laneOf = (row: LoadedRow, claimed: ClaimedRow, connection: string): Lane => ({
+  id: row.lane_id,
+  connection,
+  document: claimed.document,
+  key: claimed.key,
+  token: claimed.token,
+  doubt: row.doubt,
+  taintedUntil: row.tainted_until,
+  taintedRequest: row.tainted_request,
+  applied:
+    row.applied_version === null
+      ? null
+      : {
+          source: row.applied_source_version ?? -1n,
+          aggregate: row.applied_version,
+          revision: row.applied_revision ?? 1,
+        },
+  acknowledged: row.acknowledged,
+  targetId: row.bound_id,
+  cancelled: row.cancelled,
+  posted: row.posted,
+});
+
+const deliveryOf = (row: LoadedRow, id: bigint): Delivery => ({
+  id,
+  documentId: row.document_id,
+  flow: row.flow,
+  kind: row.kind,
+  status: row.status,
+  version: { source: row.source_version ?? -1n, aggregate: row.aggregate_version, revision: row.revision },
+  step: row.step,
+  nextAttemptAt: row.next_attempt_at,
+  errorClass: row.error_class,
+  review: row.review,
+  reason: row.reason,
+  hopCount: row.hop_count,
+  adopted: row.adopted,
+  attemptN: row.attempt_n,
+  body: row.body,
+  open: row.open ?? [],
+  createOnly: row.create_only ?? [],
+});
+
+export const attemptOf = (row: AttemptRow): Attempt => ({
+  n: row.n,
+  revision: row.revision,
+  operation: row.operation,
+  requestKey: row.request_key,
+  targetId: row.target_id,
+  body: row.body,
+  requestHash: row.request_hash,
+  contentHash: row.content_hash,
+  startedAt: row.started_at,
+  gaveUpAt: row.gave_up_at,
+  outcome: row.outcome,
+  doubt: row.doubt,
+  lookedAt: row.looked_at,
+  lateOutcome: row.late_outcome,
+  lateTargetId: row.late_target_id,
+});

@@ -1,0 +1,57 @@
+import type { Statement } from '#db';
+
+export interface BegunAttempt {
+  lane_id: string;
+  token: string;
+  delivery_id: string;
+  operation: string;
+  request_key: string;
+  target_id: string | null;
+  body: string | null;
+  request_hash: string;
+  content_hash: string;
+  /** the second empty look closes the doubts in this very transaction */
+  absent: boolean;
+  revision: number;
+  /** third of the lease plus timeout: the latest moment at which the request can be given up */
+  give_up_ms: number;
+}
+
+export interface BegunRow {
+  lane_id: bigint;
+  n: number;
+}
+
+/**
+ * Writes the attempt rows of $1 (JSON list of `BegunAttempt`) for holder $2 and renews the leases ($3 ms). Committed before
+ * any byte leaves; a row whose lane has another token by now is not written, and its lane is missing from the answer.
+ */
+export const BEGIN_ATTEMPTS: Statement = {
+  name: 'delivery-begin-attempts',
+  text: `
+with input as (
+  select * from json_to_recordset($1::json) as x(
+    lane_id bigint, token bigint, delivery_id bigint, operation text, request_key text, target_id text, body text,
+    request_hash text, content_hash text, absent boolean, revision integer, give_up_ms integer)
+), mine as (
+  select l.id, x.* from lane l join input x on x.lane_id = l.id
+   where l.token = x.token and l.holder = $2 order by l.id for update of l
+), moved as (
+  update delivery d set status = 'IN_FLIGHT', attempts = attempts + 1, attempt_n = attempt_n + 1, changed_at = clock_timestamp()
+    from mine m
+   where d.id = m.delivery_id and d.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'PARKED') and d.revision = m.revision
+  returning d.id, d.attempt_n, m.lane_id
+), leased as (
+  update lane l set doubt = m.id, until = clock_timestamp() + $3 * interval '1 ms', due_at = clock_timestamp() + $3 * interval '1 ms'
+    from moved m where l.id = m.lane_id
+), closed as (
+  update attempt a set doubt = 'absent' from mine m join moved d on d.id = m.delivery_id
+   where m.absent and a.delivery_id = m.delivery_id and a.doubt = 'open'
+)
+insert into attempt (delivery_id, n, revision, operation, request_key, target_id, body, request_hash, content_hash, token,
+                     holder, gave_up_at)
+select m.delivery_id, d.attempt_n, m.revision, m.operation, m.request_key, m.target_id, m.body, decode(m.request_hash, 'hex'),
+       decode(m.content_hash, 'hex'), m.token, $2, clock_timestamp() + m.give_up_ms * interval '1 ms'
+  from mine m join moved d on d.id = m.delivery_id
+returning (select lane_id from moved where moved.id = attempt.delivery_id) as lane_id, n`,
+};

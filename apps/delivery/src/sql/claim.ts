@@ -1,0 +1,50 @@
+import type { Statement } from '#db';
+
+export interface ClaimedRow {
+  id: bigint;
+  document: string;
+  key: string;
+  token: bigint;
+  doubt: bigint | null;
+  now: Date;
+}
+
+/**
+ * Takes up to $2 due lanes of connection $1 for holder $3, with a lease of $4 ms. Nothing while the connection is paused,
+ * held or its breaker open; a process that may try while it is half-open passes $5.
+ *
+ * Ordered by due_at: the longest waiting first, and the index gives that order, so that the cost is that of the lanes taken
+ * and not of the backlog. A leased lane is due when its lease ends, which is how a dead process's lanes come back.
+ * `statement_timestamp()`, because an index cannot be searched by a volatile `clock_timestamp()`.
+ */
+export const CLAIM: Statement = {
+  name: 'delivery-claim',
+  text: `
+with open as (
+  select 1 from connection_state
+   where connection = $1 and state = 'active'
+     and (breaker = 'closed' or (breaker = 'half-open' and $5::boolean))
+     and (held_until is null or held_until <= statement_timestamp())
+), due as (
+  select l.id from lane l
+   where l.connection = $1 and l.due_at <= statement_timestamp() and exists (select 1 from open)
+   order by l.due_at
+   limit $2
+   for update skip locked
+)
+update lane l
+   set token = l.token + 1, holder = $3, wake = false,
+       until = clock_timestamp() + $4 * interval '1 ms',
+       due_at = clock_timestamp() + $4 * interval '1 ms'
+  from due
+ where l.id = due.id
+returning l.id, l.document, l.key, l.token, l.doubt, clock_timestamp() as now`,
+};
+
+/** When the next lane of connection $1 is due; null when none will be by itself. */
+export const NEXT_DUE: Statement = {
+  name: 'delivery-next-due',
+  text: `
+select greatest(0, extract(epoch from due_at - clock_timestamp()) * 1000)::float8 as "inMs"
+  from lane where connection = $1 and due_at is not null order by due_at limit 1`,
+};

@@ -1,0 +1,105 @@
+import type { DeliveryStatus, ErrorClass, OpenField, Operation } from '#contracts';
+import type { Statement } from '#db';
+import { UNFINISHED } from './unfinished.ts';
+
+export interface LoadedRow {
+  now: Date;
+  lane_id: bigint;
+  doubt: bigint | null;
+  tainted_until: Date | null;
+  tainted_request: string | null;
+  applied_source_version: bigint | null;
+  applied_version: bigint | null;
+  applied_revision: number | null;
+  acknowledged: string | null;
+  bound_id: string | null;
+  cancelled: boolean;
+  posted: string | null;
+  /** null: the lane has nothing unfinished of interest */
+  id: bigint | null;
+  document_id: string;
+  flow: string;
+  kind: 'document' | 'withdraw' | 'ignored' | 'rejected';
+  status: DeliveryStatus;
+  aggregate_version: bigint;
+  source_version: bigint | null;
+  revision: number;
+  step: number;
+  next_attempt_at: Date | null;
+  error_class: ErrorClass | null;
+  review: string | null;
+  reason: string | null;
+  hop_count: number;
+  adopted: boolean;
+  attempt_n: number;
+  body: string | null;
+  open: OpenField[] | null;
+  create_only: string[] | null;
+}
+
+/**
+ * The lanes $1, just claimed, with what may be worked on: the delivery in doubt alone if there is one; of a `state` the
+ * newest waiting and the newest parked; of a fact (document types $2) the oldest unfinished. A statement of its own after
+ * the claim: its snapshot must be younger than the reset of `wake`, else an arrival between the two would be forgotten.
+ */
+export const LOAD: Statement = {
+  name: 'delivery-load',
+  text: `
+select clock_timestamp() as now, l.id as lane_id, l.doubt, l.tainted_until, encode(l.tainted_request, 'hex') as tainted_request,
+       l.applied_source_version, l.applied_version, l.applied_revision, encode(l.acknowledged, 'hex') as acknowledged,
+       x.target_id as bound_id, l.cancelled, l.posted,
+       d.id, d.document_id, d.flow, d.kind, d.status, d.aggregate_version, d.source_version, d.revision, d.step,
+       d.next_attempt_at, d.error_class, d.review, d.reason, d.hop_count, d.adopted, d.attempt_n,
+       r.body, r.open, r.create_only
+  from lane l
+  left join xref x on x.connection = l.connection and x.document = l.document and x.key = l.key
+  left join lateral (
+    (select * from delivery where id = l.doubt)
+    union all
+    -- newest by the source's version, then by arrival: it supersedes the others
+    (select * from delivery
+      where lane_id = l.id and l.doubt is null and l.document <> all($2::text[])
+        and ${UNFINISHED} and status in ('PENDING', 'RETRY_WAIT')
+      order by coalesce(source_version, -1) desc, aggregate_version desc limit 1)
+    union all
+    (select * from delivery
+      where lane_id = l.id and l.doubt is null and l.document <> all($2::text[])
+        and ${UNFINISHED} and status = 'PARKED'
+      order by coalesce(source_version, -1) desc, aggregate_version desc limit 1)
+    union all
+    -- facts strictly in the order of arrival
+    (select * from delivery
+      where lane_id = l.id and l.doubt is null and l.document = any($2::text[]) and ${UNFINISHED}
+      order by aggregate_version limit 1)
+  ) d on true
+  left join revision r on r.delivery_id = d.id and r.n = d.revision
+ where l.id = any($1::bigint[])`,
+};
+
+export interface AttemptRow {
+  delivery_id: bigint;
+  n: number;
+  revision: number;
+  operation: Operation;
+  request_key: string;
+  target_id: string | null;
+  body: string | null;
+  request_hash: string;
+  content_hash: string;
+  started_at: Date;
+  gave_up_at: Date;
+  outcome: string | null;
+  doubt: 'open' | 'happened' | 'absent' | 'person' | null;
+  looked_at: Date | null;
+  late_outcome: 'done' | 'rejected' | 'not-sent' | null;
+  late_target_id: string | null;
+}
+
+/** The attempts of deliveries $1, in the order they were made. */
+export const ATTEMPTS: Statement = {
+  name: 'delivery-attempts',
+  text: `
+select delivery_id, n, revision, operation, request_key, target_id, body, encode(request_hash, 'hex') as request_hash,
+       encode(content_hash, 'hex') as content_hash, started_at, gave_up_at, outcome, doubt, looked_at, late_outcome, late_target_id
+  from attempt where delivery_id = any($1::bigint[]) order by delivery_id, n`,
+};

@@ -1,0 +1,22 @@
+import type { Statement } from '#db';
+
+/** Gives lanes $1 with tokens $2 back: due in $3 ms (null: when something wakes it), at once where something came meanwhile. */
+export const RELEASE: Statement = {
+  name: 'delivery-release',
+  text: `
+update lane l set holder = null, until = null, wake = false,
+       due_at = case when l.wake then clock_timestamp() when r.due_ms is null then null
+                     else clock_timestamp() + r.due_ms * interval '1 ms' end
+  from unnest($1::bigint[], $2::bigint[], $3::float8[]) as r(id, token, due_ms)
+ where l.id = r.id and l.token = r.token`,
+};
+
+/** Renews the leases ($3 ms) of lanes $1 with tokens $2; what is missing from the answer is no longer ours. */
+export const RENEW: Statement = {
+  name: 'delivery-renew',
+  text: `
+update lane l set until = clock_timestamp() + $3 * interval '1 ms', due_at = clock_timestamp() + $3 * interval '1 ms'
+  from unnest($1::bigint[], $2::bigint[]) as r(id, token)
+ where l.id = r.id and l.token = r.token
+returning l.id`,
+};

@@ -1,0 +1,151 @@
+import type { DeliveryStatus } from '#contracts';
+import type { Statement } from '#db';
+
+/** One outcome to record. Bigints travel as text, hashes as hex, times as ms from the database's clock. */
+export interface SettleRow {
+  lane_id: string;
+  token: string;
+  delivery_id: string;
+  status: string;
+  error_class: string | null;
+  error: string | null;
+  step: number;
+  next_ms: number | null;
+  due_ms: number | null;
+  review: string | null;
+  waiting_for: unknown;
+  adopted: boolean;
+  uncounted: boolean;
+  target_id: string | null;
+  attempt_n: number | null;
+  attempt_outcome: string | null;
+  attempt_doubt: string | null;
+  http_status: number | null;
+  evidence: unknown;
+  looked: boolean;
+  closes: string | null;
+  keeps_doubt: boolean;
+  taint_ms: number | null;
+  request_hash: string | null;
+  effect: boolean;
+  acknowledged: string | null;
+  cancelled: boolean | null;
+  posted: string | null;
+  operation: string | null;
+  by: string;
+}
+
+/** A delivery as its result needs it. */
+export interface SettledRow {
+  lane_id: bigint;
+  id: bigint;
+  status: DeliveryStatus;
+  tenant: string;
+  flow: string;
+  connection: string;
+  document: string;
+  document_id: string;
+  key: string;
+  entity: string;
+  record_id: string;
+  source: string;
+  event_id: string;
+  event_type: string;
+  replay_of: string | null;
+  aggregate_version: bigint;
+  source_version: bigint | null;
+  error_class: string | null;
+  error: string | null;
+  target_id: string | null;
+  attempts: number;
+  revision: number;
+  bundle: string;
+  correlation_id: string | null;
+  accepted_at: Date;
+  finished_at: Date;
+  amount: string | null;
+  currency: string | null;
+  adopted: boolean;
+  traceparent: string | null;
+  http_status: number | null;
+}
+
+export const RESULT_COLUMNS = `d.lane_id, d.id, d.status, d.tenant, d.flow, d.connection, d.document, d.document_id, d.key, d.entity,
+  d.record_id, d.source, d.event_id, d.event_type, d.replay_of, d.aggregate_version, d.source_version, d.error_class, d.error,
+  d.target_id, d.attempts, d.revision, d.bundle, d.correlation_id, d.accepted_at, d.finished_at, d.amount, d.currency, d.adopted,
+  d.traceparent`;
+
+/**
+ * Records the outcomes $1 (JSON list of `SettleRow`) of holder $2: attempt, delivery, `applied`, cross-reference and the lane, which is
+ * released. A row whose lane has another token or holder changes nothing and its lane is missing from the answer; so the same
+ * transaction run again after a COMMIT whose answer was lost changes nothing either.
+ *
+ * `finished_at` is set for PARKED and DEAD too: a result is written for them.
+ */
+export const SETTLE: Statement = {
+  name: 'delivery-settle',
+  text: `
+with input as (
+  select * from json_to_recordset($1::json) as x(
+    lane_id bigint, token bigint, delivery_id bigint, status text, error_class text, error text, step integer, next_ms float8,
+    due_ms float8, review text, waiting_for jsonb, adopted boolean, uncounted boolean, target_id text, attempt_n integer,
+    attempt_outcome text, attempt_doubt text, http_status integer, evidence jsonb, looked boolean, closes text,
+    keeps_doubt boolean, taint_ms float8, request_hash text, effect boolean, acknowledged text, cancelled boolean, posted uuid,
+    operation text, by text)
+), mine as (
+  select l.id as mine_id, x.* from lane l join input x on x.lane_id = l.id
+   where l.token = x.token and l.holder = $2 order by l.id for update of l
+), attempted as (
+  update attempt a set outcome = m.attempt_outcome, doubt = m.attempt_doubt, ended_at = clock_timestamp(),
+         gave_up_at = case when m.attempt_doubt = 'open' then clock_timestamp() else a.gave_up_at end,
+         counts = not m.uncounted, error_class = m.error_class, error = m.error, http_status = m.http_status,
+         evidence = a.evidence || coalesce(m.evidence, '[]'::jsonb)
+    from mine m where a.delivery_id = m.delivery_id and a.n = m.attempt_n
+), doubted as (
+  update attempt a set doubt = coalesce(m.closes, a.doubt),
+         looked_at = case when m.looked then coalesce(a.looked_at, clock_timestamp()) else a.looked_at end,
+         evidence = case when m.attempt_n is null then a.evidence || coalesce(m.evidence, '[]'::jsonb) else a.evidence end
+    from mine m
+   where a.delivery_id = m.delivery_id and a.doubt = 'open' and a.n is distinct from m.attempt_n
+     and (m.closes is not null or m.looked or (m.attempt_n is null and m.evidence is not null))
+), delivered as (
+  update delivery d set status = m.status, error_class = m.error_class, error = m.error, step = m.step,
+         next_attempt_at = case when m.next_ms is null then null else clock_timestamp() + m.next_ms * interval '1 ms' end,
+         review = coalesce(m.review, d.review), waiting_for = m.waiting_for, adopted = d.adopted or m.adopted,
+         attempts = d.attempts - m.uncounted::int, target_id = coalesce(m.target_id, d.target_id),
+         delivered_revision = case when m.status = 'DELIVERED' then d.revision else d.delivered_revision end,
+         changed_at = clock_timestamp(),
+         finished_at = case when m.status in ('PARKED', 'DEAD') or not (m.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'IN_FLIGHT') or m.status like 'HELD%')
+                            then clock_timestamp() end
+    from mine m where d.id = m.delivery_id
+  returning ${RESULT_COLUMNS}, m.http_status
+), ledger as (
+  insert into applied (connection, document, key, aggregate_version, revision, operation, delivery_id, document_id, target_id, body_hash)
+  select d.connection, d.document, d.key, d.aggregate_version, d.revision, m.operation, d.id, d.document_id, d.target_id,
+         decode(m.acknowledged, 'hex')
+    from delivered d join mine m on m.delivery_id = d.id where m.effect and m.operation is not null
+  on conflict do nothing
+), bound as (
+  insert into xref (connection, document, key, target_id, bound_by)
+  select d.connection, d.document, d.key, m.target_id, m.by
+    from delivered d join mine m on m.delivery_id = d.id where m.target_id is not null
+  on conflict (connection, document, key) do update set target_id = excluded.target_id, bound_by = excluded.bound_by,
+         bound_at = clock_timestamp() where xref.target_id <> excluded.target_id
+), released as (
+  update lane l set holder = null, until = null, wake = false,
+         due_at = case when l.wake then clock_timestamp() when m.due_ms is null then null
+                       else clock_timestamp() + m.due_ms * interval '1 ms' end,
+         doubt = case when m.keeps_doubt then l.doubt else null end,
+         tainted_until = case when m.taint_ms is null then l.tainted_until
+                              else greatest(l.tainted_until, clock_timestamp() + m.taint_ms * interval '1 ms') end,
+         tainted_request = case when m.taint_ms is null then l.tainted_request else decode(m.request_hash, 'hex') end,
+         applied_source_version = case when m.effect then coalesce(d.source_version, -1) else l.applied_source_version end,
+         applied_version = case when m.effect then d.aggregate_version else l.applied_version end,
+         applied_revision = case when m.effect then d.revision else l.applied_revision end,
+         acknowledged = case when m.acknowledged is null then l.acknowledged else decode(m.acknowledged, 'hex') end,
+         cancelled = coalesce(m.cancelled, l.cancelled), posted = coalesce(m.posted, l.posted)
+    from mine m join delivered d on d.id = m.delivery_id where l.id = m.mine_id
+  returning l.id
+)
+select d.* from delivered d join released r on r.id = d.lane_id`,
+};

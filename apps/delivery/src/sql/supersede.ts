@@ -1,0 +1,28 @@
+import type { Statement } from '#db';
+import { RESULT_COLUMNS } from './settle.ts';
+import { UNFINISHED } from './unfinished.ts';
+
+/**
+ * Of lanes $1, whose deliveries $2 just took effect: what is older and unfinished (waiting, held, parked and dead alike) is
+ * superseded. A waiting revision of something delivered goes back to what was delivered.
+ */
+export const SUPERSEDE: Statement = {
+  name: 'delivery-supersede',
+  text: `
+with newer as (
+  select e.lane_id, n.id, coalesce(n.source_version, -1) as source_version, n.aggregate_version
+    from unnest($1::bigint[], $2::bigint[]) as e(lane_id, delivery_id) join delivery n on n.id = e.delivery_id
+), gone as (
+  update delivery d
+     set status = case when d.delivered_revision is null then 'RESOLVED_SUPERSEDED' else 'DELIVERED' end,
+         revision = coalesce(d.delivered_revision, d.revision),
+         next_attempt_at = null, waiting_for = null, changed_at = clock_timestamp(), finished_at = clock_timestamp()
+    from newer n
+   where d.lane_id = n.lane_id and d.id <> n.id and d.${UNFINISHED} and d.status not in ('IN_FLIGHT', 'UNKNOWN')
+     and (coalesce(d.source_version, -1), d.aggregate_version) < (n.source_version, n.aggregate_version)
+  returning ${RESULT_COLUMNS}, null::int as http_status
+), unwaited as (
+  delete from dependency_wait w using gone g where w.delivery_id = g.id
+)
+select * from gone where status = 'RESOLVED_SUPERSEDED'`,
+};
