@@ -199,7 +199,7 @@ export class Database implements Queryable {
 
   /** Closes sessions and pool; transactions in hand finish first. */
   async close(): Promise<void> {
-    for (const session of [...this.#sessions]) await session.close();
+    for (const session of this.#sessions) await session.close();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 }

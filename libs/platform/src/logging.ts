@@ -3,7 +3,7 @@ import type { Environment } from './environment.ts';
 
 export type Logger = PinoLogger;
 
-let root: PinoLogger = pino({ level: 'warn', base: null }, pino.destination({ dest: 2, sync: true }));
+const root: PinoLogger = pino({ level: 'warn', base: null }, pino.destination({ dest: 2, sync: true }));
 
 /** Sets the level once at start. One line of JSON per surprise on standard error; normal operation is silent. */
 export function configureLogging(environment: Pick<Environment, 'logLevel'>): void {
