@@ -18,7 +18,13 @@ export interface EventLogOptions {
 }
 
 /** Kafka where brokers are given, else PostgreSQL; nothing above knows which. Connects with the first call. */
-export async function openEventLog({ kafka, database, databaseUrl, onLog, leaseMs }: EventLogOptions): Promise<EventLog> {
+export async function openEventLog({
+  kafka,
+  database,
+  databaseUrl,
+  onLog,
+  leaseMs,
+}: EventLogOptions): Promise<EventLog> {
   if (kafka && kafka.brokers.length > 0) {
     const { KafkaEventLog } = await import('./kafka/kafka-event-log.ts');
     return new KafkaEventLog({ ...kafka, onLog, sessionMs: leaseMs });

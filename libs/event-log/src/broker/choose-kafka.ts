@@ -9,8 +9,10 @@ import { startKafkaBroker } from './start-kafka-broker.ts';
 export interface ChooseKafkaOptions {
   /** `KAFKA_BROKERS`; wins when there are any */
   kafkaBrokers?: readonly string[];
-  /** where our own broker keeps its data, in `broker/`; its jars stand in `kafka-jars/` */
+  /** where our own broker keeps its data */
   dataDir: string;
+  /** where its jars are kept; default `kafka-jars` in `dataDir` */
+  jarsDir?: string;
 }
 
 const OLDEST_JAVA = 17;
@@ -19,11 +21,11 @@ const OLDEST_JAVA = 17;
  * A real Kafka for `--kafka`: the user's, else one in Docker if an engine answers, else one from Maven jars on Java 17 or
  * newer; else an error that names the three ways and why each is closed.
  */
-export async function chooseKafka({ kafkaBrokers = [], dataDir }: ChooseKafkaOptions): Promise<ChosenKafka> {
+export async function chooseKafka({ kafkaBrokers = [], dataDir, jarsDir }: ChooseKafkaOptions): Promise<ChosenKafka> {
   if (kafkaBrokers.length > 0) return { brokers: [...kafkaBrokers], how: 'KAFKA_BROKERS', stop: async () => {} };
   const docker = await throughDocker(dataDir);
   if (typeof docker !== 'string') return docker;
-  const maven = await throughMaven(dataDir);
+  const maven = await throughMaven(dataDir, jarsDir);
   if (typeof maven !== 'string') return maven;
   throw new CrossdockError(
     'CROSSDOCK_LOG_NO_KAFKA',
@@ -36,13 +38,13 @@ export async function chooseKafka({ kafkaBrokers = [], dataDir }: ChooseKafkaOpt
   );
 }
 
-async function throughMaven(dataDir: string): Promise<ChosenKafka | string> {
+async function throughMaven(dataDir: string, cache?: string): Promise<ChosenKafka | string> {
   const java = await answers('java', ['-version']);
   if (!java.ok) return 'java does not answer';
   const version = Number(/version "(?:1\.)?(\d+)/.exec(java.said)?.[1] ?? 0);
   if (version < OLDEST_JAVA) return `java is version ${version}`;
   if (!(await answers('mvn', ['--version'])).ok) return 'mvn does not answer';
   mkdirSync(dataDir, { recursive: true });
-  const broker = await startKafkaBroker({ dir: join(dataDir, 'broker') });
+  const broker = await startKafkaBroker({ dir: join(dataDir, 'broker'), cache });
   return { brokers: broker.brokers, how: 'our own broker from Maven jars', stop: () => broker.stop() };
 }

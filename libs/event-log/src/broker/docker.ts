@@ -36,6 +36,7 @@ export async function throughDocker(dataDir: string): Promise<ChosenKafka | stri
         KAFKA_TRANSACTION_STATE_LOG_MIN_ISR: '1',
         KAFKA_AUTO_CREATE_TOPICS_ENABLE: 'false',
         KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS: '0',
+        KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS: '1000',
       })
       .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
       .start();

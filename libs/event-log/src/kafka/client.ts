@@ -1,12 +1,13 @@
 import kafkajs from 'kafkajs';
 import type { Kafka, SASLOptions } from 'kafkajs';
+import type { Secret } from '#contracts';
 import { patchKafkajs } from './patches.ts';
 
 /** How to reach a cluster; whoever reads the environment fills it in. */
 export interface KafkaConnection {
   brokers: readonly string[];
   ssl?: boolean;
-  sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string };
+  sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string | Secret };
 }
 
 export type OnLog = (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
@@ -24,7 +25,7 @@ export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, onLog: OnLo
     clientId: 'crossdock',
     brokers: [...brokers],
     ssl,
-    sasl: sasl as SASLOptions | undefined,
+    sasl: sasl && ({ ...sasl, password: revealed(sasl.password) } as SASLOptions),
     connectionTimeout: 5_000,
     requestTimeout: 15_000,
     retry: RETRY,
@@ -34,4 +35,8 @@ export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, onLog: OnLo
       ({ namespace, log }) =>
         onLog('debug', `kafkajs ${namespace}: ${log.message}`),
   });
+}
+
+function revealed(password: string | Secret): string {
+  return typeof password === 'string' ? password : password.reveal();
 }

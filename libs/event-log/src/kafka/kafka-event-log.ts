@@ -17,6 +17,7 @@ import type { KafkaConnection, OnLog } from './client.ts';
 import { KafkaSubscription } from './kafka-subscription.ts';
 import { SafeProducer } from './safe-producer.ts';
 import type { SafeMessage } from './safe-producer.ts';
+import { whenSettled } from './settled.ts';
 import { ensureTopics, readTopics } from './topics.ts';
 
 /** One request per partition and send; larger ones gain nothing and hold memory. */
@@ -127,10 +128,12 @@ export class KafkaEventLog implements EventLog {
   async lag(group: string, topics: readonly string[]): Promise<PartitionLag[]> {
     if (topics.length === 0) return [];
     const admin = await this.#connectedAdmin();
-    const [committed, ends] = await Promise.all([
-      admin.fetchOffsets({ groupId: group, topics: [...topics] }),
-      Promise.all(topics.map(async (topic) => ({ topic, offsets: await admin.fetchTopicOffsets(topic) }))),
-    ]);
+    const [committed, ends] = await whenSettled(() =>
+      Promise.all([
+        admin.fetchOffsets({ groupId: group, topics: [...topics] }),
+        Promise.all(topics.map(async (topic) => ({ topic, offsets: await admin.fetchTopicOffsets(topic) }))),
+      ]),
+    );
     const known = new Map(
       committed.flatMap(({ topic, partitions }) =>
         partitions.map(({ partition, offset }) => [`${topic}/${partition}`, BigInt(offset)] as const),

@@ -5,6 +5,7 @@ import { CrossdockError } from '#contracts';
 import { refuseDrift } from '../drift.ts';
 import type { TopicAsIs } from '../drift.ts';
 import { batchLimit } from '../refuse.ts';
+import { whenSettled } from './settled.ts';
 
 const RETENTION = 'retention.ms';
 const SIZE = 'max.message.bytes';
@@ -16,7 +17,8 @@ export async function ensureTopics(admin: Admin, declared: readonly TopicDeclara
   const missing = declared.filter((topic) => !there.has(topic.name));
   if (missing.length > 0)
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false, // kafkajs throws when a topic is not known everywhere yet
+      timeout: 30_000,
       topics: missing.map((topic) => ({
         topic: topic.name,
         numPartitions: topic.partitions,
@@ -31,11 +33,28 @@ export async function ensureTopics(admin: Admin, declared: readonly TopicDeclara
     });
   refuseDrift(
     declared,
-    await readTopics(
+    await complete(
       admin,
       declared.map((topic) => topic.name),
     ),
   );
+}
+
+const COMPLETE_WITHIN_MS = 30_000;
+
+/** All of them, when each is known with its settings; a new one takes a moment to show. */
+async function complete(admin: Admin, names: readonly string[]): Promise<Map<string, TopicAsIs>> {
+  const end = performance.now() + COMPLETE_WITHIN_MS;
+  for (;;) {
+    const found = await readTopics(admin, names);
+    const missing = names.filter((name) => !found.get(name)?.partitions);
+    if (missing.length === 0) return found;
+    if (performance.now() > end)
+      throw new CrossdockError('CROSSDOCK_LOG_TOPICS_MISSING', `not there after 30 s: ${missing.join(', ')}`, {
+        retryable: true,
+      });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** Those of the named topics that exist. A compacted one is refused: it loses records by design. */
@@ -43,17 +62,19 @@ export async function readTopics(admin: Admin, names: readonly string[]): Promis
   const there = new Set(await admin.listTopics());
   const known = names.filter((name) => there.has(name));
   if (known.length === 0) return new Map();
-  const [{ topics }, { resources }] = await Promise.all([
-    admin.fetchTopicMetadata({ topics: known }),
-    admin.describeConfigs({
-      includeSynonyms: false,
-      resources: known.map((name) => ({
-        type: kafkajs.ConfigResourceTypes.TOPIC,
-        name,
-        configNames: [RETENTION, SIZE, CLEANUP],
-      })),
-    }),
-  ]);
+  const [{ topics }, { resources }] = await whenSettled(() =>
+    Promise.all([
+      admin.fetchTopicMetadata({ topics: known }),
+      admin.describeConfigs({
+        includeSynonyms: false,
+        resources: known.map((name) => ({
+          type: kafkajs.ConfigResourceTypes.TOPIC,
+          name,
+          configNames: [RETENTION, SIZE, CLEANUP],
+        })),
+      }),
+    ]),
+  );
   const partitions = new Map(topics.map((topic) => [topic.name, topic.partitions.length]));
   return new Map(
     resources.map((resource) => {

@@ -4,14 +4,16 @@ import { partitionOf } from '../partition.ts';
 import { appendRecords } from './append.ts';
 import { PostgresEventLog } from './postgres-event-log.ts';
 
+const LEASE_MS = 2_000;
+
 describeEventLog('PostgreSQL', async () => {
   const { url, database, close } = await clonedDatabase({ max: 30 });
   const opened: { log: PostgresEventLog; database: Database }[] = [];
   return {
-    address: { databaseUrl: url },
+    address: { databaseUrl: url, leaseMs: LEASE_MS },
     open: async () => {
       const own = await Database.open({ url, name: 'event-log test' });
-      const log = new PostgresEventLog({ database: own, leaseMs: 2_000 });
+      const log = new PostgresEventLog({ database: own, leaseMs: LEASE_MS });
       opened.push({ log, database: own });
       return log;
     },

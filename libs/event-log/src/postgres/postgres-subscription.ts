@@ -82,15 +82,6 @@ export class PostgresSubscription implements RunningSubscription {
     this.#firstBalance.resolve();
   }
 
-  /** Vanishes as a killed process does: nothing is handed over, leases run out. For tests of a takeover. */
-  abandon(): void {
-    this.#stopping.abort();
-    this.#balanceNow.abort();
-    this.#pollNow.abort();
-    clearTimeout(this.#expiry);
-    for (const reader of this.#readers.values()) reader.lose();
-  }
-
   async #membership(): Promise<void> {
     let first = true;
     while (!this.#stopping.signal.aborted) {

@@ -20,6 +20,8 @@ export interface EventLogHarness {
 export interface LogAddress {
   kafka?: { brokers: string[] };
   databaseUrl?: string;
+  /** how soon a dead member is missed */
+  leaseMs: number;
 }
 
 export const unique = (word: string): string => `${word}-${randomBytes(4).toString('hex')}`;

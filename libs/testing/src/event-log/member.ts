@@ -16,7 +16,7 @@ const { address, group, topics } = JSON.parse(process.argv[2]!) as Work;
 const log = await openEventLog({
   kafka: address.kafka,
   database: address.databaseUrl ? await Database.open({ url: address.databaseUrl, name: 'member' }) : undefined,
-  leaseMs: 2_000,
+  leaseMs: address.leaseMs,
 });
 await log.subscribe({
   group,
