@@ -33,6 +33,8 @@ export interface DatabaseOptions {
   name: string;
   /** pool size; default 10 */
   max?: number;
+  /** ms; an answer later than this ends its connection, so that a server which hangs holds none for ever; default: never */
+  queryTimeoutMs?: number;
 }
 
 /**
@@ -60,6 +62,7 @@ export class Database implements Queryable {
       options: `-c search_path=${SCHEMA},public -c idle_in_transaction_session_timeout=60000`,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      query_timeout: options.queryTimeoutMs,
       types: TYPES,
     };
     const dataSource = new DataSource({

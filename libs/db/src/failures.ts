@@ -27,7 +27,7 @@ export function isUnavailable(error: unknown): boolean {
     return code.startsWith('08') || code.startsWith('57P') || code === '53300' || CONNECTION_CODES.has(code);
   return (
     error instanceof Error &&
-    /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|connection timeout|not queryable/i.test(
+    /connection terminated|timeout exceeded when trying to connect|client has encountered a connection error|connection timeout|query read timeout|not queryable/i.test(
       error.message,
     )
   );
