@@ -24,7 +24,7 @@ export function assign(from: Expression, to: Shape, name: string, context: Conte
   if (from.unrounded)
     return say('the digits of this product are not bounded', 'add decimal: { scale: 2, round: half-up }');
   if (from.constants && !constantsFit(from.constants, to, name, context)) return undefined;
-  if (to.kind === 'any') return encodeAny;
+  if (to.kind === 'any') return source.kind === 'decimal' ? decimalEncoder(fixedScale(from), source.as) : encodeAny;
   const wrong = (suggestion?: string): undefined =>
     say(`takes ${describe(to)}, but this is ${describe(source)}`, suggestion);
 

@@ -31,7 +31,7 @@ export function literal(node: Tree, what: string, context: Context): Expression 
   const value = new Decimal(node.text);
   return {
     ...fixed,
-    shape: { kind: 'decimal', scale: fraction.length, as: 'string' },
+    shape: { kind: 'decimal', scale: fraction.length, as: 'number' },
     fixed: fraction.length,
     run: () => value,
   };

@@ -66,7 +66,8 @@ function follow(names: readonly string[], from: Shape, prefix: string, at: At, c
     const field = shape.fields.get(name);
     if (!field) {
       if (shape.open) return { shape: { kind: 'any' }, optional: true, read: read + dot + name, lists };
-      const owner = index === 0 ? context.sourceName : names.slice(0, index).join('.');
+      const here = prefix === '' ? context.sourceName : prefix.slice(0, -1);
+      const owner = index === 0 ? here : names.slice(0, index).join('.');
       return context.findings.unknown(at, `${owner} has no field ${name}`, name, shape.fields.keys());
     }
     shape = field.shape;

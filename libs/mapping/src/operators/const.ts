@@ -10,7 +10,7 @@ export const constant: SourceOperator = {
     { say: '{ const: CRM }', given: {}, gives: 'CRM' },
     { say: '{ const: "8400" }', given: {}, gives: '8400' },
     { say: '{ const: true }', given: {}, gives: true },
-    { say: '{ const: 1.10 }', given: {}, gives: '1.10' },
+    { say: '{ const: 1.10 }', given: {}, gives: 1.1 },
   ],
   editor: { type: ['string', 'number', 'boolean'] },
   build: (node, _field, context) => literal(node, 'const', context),

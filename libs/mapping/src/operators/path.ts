@@ -9,7 +9,7 @@ export const path: SourceOperator = {
   doc: 'A field of the source: `total.amount`, `custom.region`, `custom["a b"]`. Inside `each` and `fields` with `from`, of the item; `$record.` before it means the whole record. A bare path or variable is short for `from`.',
   examples: [
     { say: 'name', given: { name: 'Acme' }, gives: 'Acme' },
-    { say: '{ from: custom["a b"] }', given: { custom: { 'a b': 'x' } }, gives: 'x' },
+    { say: 'custom["a b"]', given: { custom: { 'a b': 'x' } }, gives: 'x' },
     { say: 'amount', given: { amount: '10.10' }, gives: '10.1' },
     { say: 'note', given: {} },
     { say: '$key', given: { id: '7' }, gives: 'acme:example:7' },

@@ -27,7 +27,7 @@ export const reference: StepOperator = {
     if (input.entity !== undefined && input.entity !== entity)
       return context.findings.add(
         node.at,
-        `this is the id of a ${input.entity}, not of a ${entity}`,
+        `this is an id of ${input.entity}, not of ${entity}`,
         `say reference: ${input.entity}`,
       );
     context.lineage.references.push({ name, at: node.at });
@@ -37,7 +37,7 @@ export const reference: StepOperator = {
       { kind: 'text' },
       (value, scope) => {
         const key = recordKey(scope.envelope.tenant, entity, value as string);
-        const document = scope.references[name] ?? name.slice(entity.length + 1) ?? entity;
+        const document = scope.references[name] ?? name.slice(entity.length + 1);
         scope.open.push({ pointer: scope.pointer + scope.at, reference: { document: document || entity, key } });
         return OPENED;
       },
