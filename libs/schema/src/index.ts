@@ -12,7 +12,7 @@ export { frame, unframe } from './frame.ts';
 export { findBadText, isBadText, memberPath } from './json/bad-text.ts';
 export { parseExactJson } from './json/parse.ts';
 export type { ParseOptions } from './json/parse.ts';
-export { isJsonObject, JsonError, jsonObject, JsonNumber } from './json/value.ts';
+export { bareObject, isJsonObject, JsonError, jsonObject, JsonNumber } from './json/value.ts';
 export type { Json, JsonObject, JsonProblem } from './json/value.ts';
 export { writeExactJson } from './json/write.ts';
 export { loadSchemas } from './load-schemas.ts';

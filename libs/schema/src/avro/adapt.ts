@@ -1,3 +1,4 @@
+import { bareObject } from '../json/value.ts';
 import { defaultValue } from './default-value.ts';
 import type { AvroRecord, AvroValue } from './record.ts';
 import type { RecordShape, Shape } from './shape.ts';
@@ -45,7 +46,7 @@ function compile(
   if (reader.kind === 'map' && writer.kind === 'map') {
     const item = compile(reader.values, writer.values, place, problems, known);
     return (value) => {
-      const map = Object.create(null) as AvroRecord;
+      const map: AvroRecord = bareObject<AvroValue>();
       for (const [name, inner] of Object.entries(value as AvroRecord)) map[name] = item(inner);
       return map;
     };

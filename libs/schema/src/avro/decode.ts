@@ -1,11 +1,14 @@
+import { bareObject } from '../json/value.ts';
 import { scaled } from './decimal.ts';
 import { dateOfDays } from './calendar.ts';
+import { emptyRecord } from './default-value.ts';
 import type { AvroRecord, AvroValue } from './record.ts';
 import type { RecordShape, Shape } from './shape.ts';
 
 /** Bytes that are not a value of the schema. */
 export class BrokenBytes extends Error {}
 
+const LONGEST_ASCII_LOOP = 16; // beyond that the way into Node pays off
 const FIRST_DAY = -719_528; // 0000-01-01
 const LAST_DAY = 2_932_896; // 9999-12-31
 
@@ -84,7 +87,16 @@ export class Cursor {
 
   text(): string {
     const length = this.length();
-    return this.#bytes.toString('utf8', this.#at, (this.#at += length));
+    const start = this.#at;
+    this.#at += length;
+    if (length > LONGEST_ASCII_LOOP) return this.#bytes.toString('utf8', start, this.#at);
+    let text = '';
+    for (let index = start; index < this.#at; index++) {
+      const byte = this.#bytes[index]!;
+      if (byte > 127) return this.#bytes.toString('utf8', start, this.#at);
+      text += String.fromCharCode(byte);
+    }
+    return text;
   }
 
   bytes(): Buffer {
@@ -124,8 +136,9 @@ function compileRecord(shape: RecordShape, known: Map<Shape, Read>): Read {
     };
   });
   const count = names.length;
+  const empty = emptyRecord(shape);
   return (source) => {
-    const record: AvroRecord = {};
+    const record: AvroRecord = { ...empty };
     for (let index = 0; index < count; index++) record[names[index]!] = reads[index]!(source);
     return record;
   };
@@ -177,7 +190,7 @@ function simple(shape: Exclude<Shape, RecordShape>, known: Map<Shape, Read>): Re
     case 'map': {
       const item = compileRead(shape.values, known);
       return (source) => {
-        const map = Object.create(null) as AvroRecord;
+        const map: AvroRecord = bareObject<AvroValue>();
         for (let count = block(source); count > 0; count = block(source))
           for (let index = 0; index < count; index++) {
             const key = source.text();
@@ -201,8 +214,10 @@ function block(source: Cursor): number {
 }
 
 function integerOf(bytes: Buffer): number | bigint {
-  if (bytes.length === 0) return 0;
-  if (bytes.length <= 6) return bytes.readIntBE(0, bytes.length);
-  const value = BigInt(`0x${bytes.toString('hex')}`);
-  return BigInt.asIntN(bytes.length * 8, value);
+  const length = bytes.length;
+  if (length > 6) return BigInt.asIntN(length * 8, BigInt(`0x${bytes.toString('hex')}`));
+  if (length === 0) return 0;
+  let value = (bytes[0]! << 24) >> 24; // the sign is in the first byte
+  for (let index = 1; index < length; index++) value = value * 256 + bytes[index]!;
+  return value;
 }

@@ -1,5 +1,6 @@
-import type { AvroValue } from './record.ts';
-import type { FieldShape } from './shape.ts';
+import { bareObject } from '../json/value.ts';
+import type { AvroRecord, AvroValue } from './record.ts';
+import type { FieldShape, RecordShape } from './shape.ts';
 
 /** What a field is when nobody said anything: null, an empty list or map, or the scalar its schema names. */
 export function defaultValue(field: FieldShape): AvroValue {
@@ -9,13 +10,28 @@ export function defaultValue(field: FieldShape): AvroValue {
     case 'list':
       return [];
     case 'map':
-      return Object.create(null) as AvroValue;
+      return bareObject<AvroValue>();
     case 'long':
       return BigInt(given as number);
     default:
       return given as AvroValue;
   }
 }
+
+/**
+ * Every field, null. Spreading it gives a record its final layout from the start: filling an empty object field by field
+ * took twice the time.
+ */
+export function emptyRecord(shape: RecordShape): AvroRecord {
+  let empty = empties.get(shape);
+  if (!empty) {
+    empty = Object.fromEntries(shape.fields.map(({ name }) => [name, null]));
+    empties.set(shape, empty);
+  }
+  return empty;
+}
+
+const empties = new WeakMap<RecordShape, AvroRecord>();
 
 /** Why a default cannot be used, if so: only null, empty lists and maps, and scalars with a plain JSON form. */
 export function defaultProblem(field: FieldShape): string | undefined {

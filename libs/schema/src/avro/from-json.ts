@@ -1,10 +1,10 @@
 import { findBadText, memberPath } from '../json/bad-text.ts';
-import { isJsonObject, JsonNumber } from '../json/value.ts';
+import { bareObject, isJsonObject, JsonNumber } from '../json/value.ts';
 import type { Json, JsonObject } from '../json/value.ts';
 import { businessDateOf, daysOfDate, instantOf } from './calendar.ts';
 import { ISO_3166, ISO_4217 } from './codes.ts';
 import { decimalFromText } from './decimal.ts';
-import { defaultValue } from './default-value.ts';
+import { defaultValue, emptyRecord } from './default-value.ts';
 import { describe } from './explain.ts';
 import type { AvroRecord, AvroValue } from './record.ts';
 import type { FieldShape, RecordShape, Shape } from './shape.ts';
@@ -76,12 +76,12 @@ class Reading {
 
   record(shape: RecordShape, json: Json, path: string, top = false): AvroRecord {
     if (!isJsonObject(json)) throw new Refusal(path, 'must be an object');
-    const record: AvroRecord = {};
+    const record: AvroRecord = { ...emptyRecord(shape) };
     let used = 0;
     for (const field of shape.fields) {
       const value = json[field.name];
       if (value !== undefined) used++;
-      record[field.name] = this.#field(field, value, memberPath(path, field.name), top);
+      record[field.name] = this.#field(field, value, path ? `${path}.${field.name}` : field.name, top);
     }
     if (used < Object.keys(json).length) this.#note(shape, json, path);
     return record;
@@ -104,7 +104,7 @@ class Reading {
       return null;
     }
     if (field.shape.kind === 'list') return [];
-    if (field.shape.kind === 'map') return Object.create(null) as AvroRecord;
+    if (field.shape.kind === 'map') return bareObject<AvroValue>();
     if (!field.hasDefault || explicit) throw new Refusal(path, explicit ? 'must not be null' : 'is missing');
     return defaultValue(field);
   }
@@ -170,7 +170,7 @@ class Reading {
   /** Null in a map is an absent entry that somebody cleared. */
   #map(values: Shape, json: Json, path: string): AvroRecord {
     if (!isJsonObject(json)) throw new Refusal(path, 'must be an object');
-    const map = Object.create(null) as AvroRecord;
+    const map: AvroRecord = bareObject<AvroValue>();
     for (const [name, value] of Object.entries(json)) {
       const here = memberPath(path, name);
       if (value === null) this.cleared.push(here);

@@ -38,20 +38,21 @@ export class Sink {
   /** Zigzag and base-128, of a whole number within ±2^53. */
   int(value: number): void {
     this.#ensure(10);
+    const bytes = this.#bytes;
     if (value >= 0 && value < 64) {
-      this.#bytes[this.#at++] = value << 1;
+      bytes[this.#at++] = value << 1;
       return;
     }
-    if (Math.abs(value) >= 2 ** 51) {
+    if (value >= 2 ** 51 || value <= -(2 ** 51)) {
       this.long(BigInt(value));
       return;
     }
+    let at = this.#at;
     let rest = value < 0 ? -2 * value - 1 : 2 * value;
-    while (rest >= 128) {
-      this.#bytes[this.#at++] = (rest % 128) | 128;
-      rest = Math.floor(rest / 128);
-    }
-    this.#bytes[this.#at++] = rest;
+    for (; rest >= 2 ** 31; rest = Math.floor(rest / 128)) bytes[at++] = (rest % 128) | 128;
+    for (; rest >= 128; rest >>>= 7) bytes[at++] = (rest & 127) | 128;
+    bytes[at++] = rest;
+    this.#at = at;
   }
 
   /** The same for 64 bits. */
@@ -79,16 +80,15 @@ export class Sink {
 
   #ascii(value: string, length: number): boolean {
     this.#ensure(length + 1);
-    const start = this.#at;
-    this.#bytes[this.#at++] = length << 1; // one byte: length is below 64
+    const bytes = this.#bytes;
+    let at = this.#at;
+    bytes[at++] = length << 1; // one byte: length is below 64
     for (let index = 0; index < length; index++) {
       const code = value.charCodeAt(index);
-      if (code > 127) {
-        this.#at = start;
-        return false;
-      }
-      this.#bytes[this.#at++] = code;
+      if (code > 127) return false;
+      bytes[at++] = code;
     }
+    this.#at = at;
     return true;
   }
 
@@ -104,7 +104,7 @@ export class Sink {
     this.#at = this.#bytes.writeDoubleLE(value, this.#at);
   }
 
-  /** Length and the shortest two's complement, big-endian: Avro's decimal. */
+  /** Length and the shortest two's complement, big-endian: Avro's decimal. Numbers must be safe. */
   unscaled(value: number | bigint): void {
     if (typeof value === 'bigint') {
       this.#unscaledBig(value);
@@ -113,14 +113,14 @@ export class Sink {
     let size = 1;
     for (let limit = 128; value >= limit || value < -limit; limit *= 256) size++;
     this.#ensure(size + 1);
-    this.#bytes[this.#at++] = size << 1;
-    let rest = value;
-    for (let index = size - 1; index >= 0; index--) {
-      const next = Math.floor(rest / 256);
-      this.#bytes[this.#at + index] = rest - next * 256;
-      rest = next;
-    }
-    this.#at += size;
+    const bytes = this.#bytes;
+    const start = this.#at;
+    bytes[start] = size << 1;
+    const high = Math.floor(value / 2 ** 32);
+    const low = value - high * 2 ** 32;
+    for (let index = 0; index < size; index++)
+      bytes[start + size - index] = index < 4 ? (low >>> (8 * index)) & 255 : (high >> (8 * (index - 4))) & 255;
+    this.#at = start + size + 1;
   }
 
   #unscaledBig(value: bigint): void {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { JsonError, JsonNumber } from './value.ts';
+import { bareObject, JsonError, JsonNumber } from './value.ts';
 import type { Json, JsonObject, JsonProblem } from './value.ts';
 
 /** Deeper than any business record; shallow enough that nobody downstream meets a stack limit. */
@@ -74,7 +74,7 @@ class Parser {
 
   #object(depth: number): JsonObject {
     if (depth > this.#maxDepth) this.#fail('DEPTH', `nested deeper than ${this.#maxDepth}`);
-    const object = Object.create(null) as JsonObject;
+    const object = bareObject();
     this.#at++;
     this.#space();
     if (this.#text.charCodeAt(this.#at) === CLOSE_BRACE) {

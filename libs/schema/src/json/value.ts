@@ -59,9 +59,21 @@ export function isJsonObject(json: Json | undefined): json is JsonObject {
   return typeof json === 'object' && json !== null && !Array.isArray(json) && !(json instanceof JsonNumber);
 }
 
-/** An empty object without a prototype, so that no key of a sender can reach one. */
+/**
+ * Objects that inherit nothing. `Object.create(null)` would do the same but lives in V8's slow dictionary mode: reading
+ * an order made of such objects took three times as long.
+ */
+const Bare = function () {} as unknown as new () => object;
+Object.defineProperty(Bare, 'prototype', { value: Object.freeze(Object.create(null)), writable: false });
+
+/** An object that inherits nothing, so that no key of a sender can reach a prototype. */
 export function jsonObject(entries: Iterable<readonly [string, Json]> = []): JsonObject {
-  const made = Object.create(null) as JsonObject;
+  const made = bareObject();
   for (const [name, value] of entries) made[name] = value;
   return made;
+}
+
+/** The same, empty, for hot paths. */
+export function bareObject<Value = Json>(): { [name: string]: Value } {
+  return new Bare() as { [name: string]: Value };
 }
