@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  collect,
+  dataFolder,
+  freePorts,
+  getJson,
+  sendJson,
+  spawnCommand,
+  startProduct,
+  until,
+  type Ports,
+  type Product,
+} from './support/product.ts';
+import { settled, status } from './support/records.ts';
+import { effects } from './support/witness.ts';
+
+describe('starting and stopping', () => {
+  const folder = dataFolder();
+  let ports: Ports;
+  beforeAll(async () => {
+    ports = await freePorts();
+  });
+  afterAll(() => folder.remove());
+
+  const start = (args: string[] = []): Promise<Product> => startProduct({ data: folder.path, ports, args });
+
+  it('continues where it stopped, refuses a second start, starts empty on request and leaves no process behind', async () => {
+    let product = await start();
+    await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 2 });
+    const accepted = (answer: Awaited<ReturnType<typeof status>>): number =>
+      answer.flows.reduce((sum, flow) => sum + flow.accepted, 0);
+    const before = await until(
+      () => status(product.url),
+      (answer) => accepted(answer) > 0 && settled(answer),
+      {
+        within: 30_000,
+        what: 'two orders arrive',
+      },
+    );
+    const booked = await effects(product.sandbox);
+
+    const second = await refused({ ...environment(folder.path, await freePorts()) });
+    expect(second.code).toBe(2);
+    expect(second.lines).toHaveLength(1);
+    expect(second.lines[0]).toContain(`is in use by process ${product.pid}`);
+
+    expect(await product.stop()).toBe(0);
+    expect(processesOf(folder.path)).toEqual([]);
+
+    product = await start();
+    expect((await status(product.url)).flows.map((flow) => flow.accepted)).toEqual(
+      before.flows.map((flow) => flow.accepted),
+    );
+    expect(await effects(product.sandbox)).toEqual(booked);
+
+    // killed: PostgreSQL is an orphan now, and the next start takes over
+    await product.kill();
+    product = await start();
+    expect(accepted(await status(product.url))).toBe(accepted(before));
+    expect(await product.stop()).toBe(0);
+
+    product = await start(['--fresh']);
+    expect(accepted(await status(product.url))).toBe(0);
+    expect(await effects(product.sandbox)).toEqual([]);
+    expect(await product.stop()).toBe(0);
+    expect(processesOf(folder.path)).toEqual([]);
+  }, 240_000);
+
+  it('greets in under fifteen lines and is silent afterwards', async () => {
+    const product = await start();
+    const greeting = product.output();
+    expect(greeting.trimEnd().split('\n').length).toBeLessThan(15);
+    await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 1 });
+    await until(() => status(product.url), settled, { within: 30_000, what: 'the order arrives' });
+    expect(product.output()).toBe(greeting);
+    expect(await product.stop()).toBe(0);
+  }, 120_000);
+
+  it.each(['port', 'metrics', 'sandbox'] as const)(
+    'says in one line that the %s port is taken',
+    async (which) => {
+      const own = await freePorts();
+      const blocker = createServer().listen(own[which], '127.0.0.1');
+      await once(blocker, 'listening');
+      const data = dataFolder();
+      const answer = await refused(environment(data.path, own));
+      blocker.close();
+      expect(answer.code).toBe(2);
+      expect(answer.lines.join('\n')).toContain(`127.0.0.1:${own[which]} is taken: free it or set CROSSDOCK_`);
+      expect(processesOf(data.path)).toEqual([]);
+      data.remove();
+    },
+    120_000,
+  );
+
+  it('names every mistake of a configuration and starts nothing', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'crossdock-bad-'));
+    writeFileSync(
+      join(home, 'crossdock.yaml'),
+      'version: 1\ntenant: acme\nconnections:\n  erp: { connector: rset }\nflows:\n  orders: { on: crm.orders, to: erp, mapping: order-to-erp }\n',
+    );
+    const answer = await refused({ ...environment(folder.path, await freePorts()), CROSSDOCK_HOME: home });
+    expect(answer.code).toBe(2);
+    expect(answer.lines.join('\n')).toMatch(
+      /crossdock\.yaml:6:\d+: "crm.orders" is none of .*did you mean "crm.order"/,
+    );
+    rmSync(home, { recursive: true });
+  }, 60_000);
+
+  it('refuses a folder without a configuration', async () => {
+    const home = join(folder.path, 'nothing-here');
+    mkdirSync(home, { recursive: true });
+    const answer = await refused({ ...environment(folder.path, await freePorts()), CROSSDOCK_HOME: home });
+    expect(answer).toMatchObject({ code: 2 });
+    expect(answer.lines.join('\n')).toContain('there is no crossdock.yaml');
+  }, 60_000);
+
+  it('refuses to change the event log under a data folder', async () => {
+    expect(readFileSync(join(folder.path, 'event-log'), 'utf8').trim()).toBe('postgres');
+    const answer = await refused({ ...environment(folder.path, await freePorts()), KAFKA_BROKERS: '127.0.0.1:1' });
+    expect(answer).toMatchObject({ code: 2 });
+    expect(answer.lines.join('\n')).toContain('was started with the event log on postgres, not kafka');
+  }, 60_000);
+
+  it('serves metrics that Prometheus can read', async () => {
+    const product = await start();
+    const response = await fetch(`${product.metrics}/metrics`);
+    expect(response.status).toBe(200);
+    const promtool = spawnSync('promtool', ['check', 'metrics'], { input: await response.text(), encoding: 'utf8' });
+    // promtool comes with Prometheus; where it is not installed only the status above was tested
+    if (!promtool.error) expect(`${promtool.stdout}${promtool.stderr}`).toBe('');
+    await getJson(`${product.metrics}/readyz`);
+    await product.stop();
+  }, 120_000);
+});
+
+function environment(data: string, ports: Ports): Record<string, string> {
+  return {
+    CROSSDOCK_DATA: data,
+    CROSSDOCK_PORT: String(ports.port),
+    CROSSDOCK_METRICS_PORT: String(ports.metrics),
+    CROSSDOCK_SANDBOX_PORT: String(ports.sandbox),
+  };
+}
+
+async function refused(env: Record<string, string>): Promise<{ code: number | null; lines: string[] }> {
+  const child = spawnCommand(['run', 'all-in-one'], env);
+  const output = collect(child);
+  const late = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  await once(child, 'exit');
+  clearTimeout(late);
+  return { code: child.exitCode, lines: output().trim().split('\n') };
+}
+
+/** Processes whose command line or environment names the folder. */
+function processesOf(data: string): string[] {
+  const shown = spawnSync('ps', ['axeww', '-o', 'pid=,args='], {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  }).stdout;
+  return shown.split('\n').filter((line) => line.includes(data) && !/ps axeww|defunct/.test(line));
+}
