@@ -17,7 +17,7 @@ export interface EventLogOptions {
   leaseMs?: number;
 }
 
-/** Kafka where brokers are given, else PostgreSQL; nothing above knows which. Connects with the first call. */
+/** Kafka where brokers are given, else PostgreSQL; nothing above knows which. Kafka is reached with the first call. */
 export async function openEventLog({
   kafka,
   database,
@@ -30,15 +30,9 @@ export async function openEventLog({
     return new KafkaEventLog({ ...kafka, onLog, sessionMs: leaseMs });
   }
   if (database) return new PostgresEventLog({ database, onLog, leaseMs });
-  if (databaseUrl !== undefined) {
+  if (databaseUrl) {
     const own = await Database.open({ url: databaseUrl, name: 'event-log', max: 6 });
-    const log = new PostgresEventLog({ database: own, onLog, leaseMs });
-    const close = log.close.bind(log);
-    log.close = async () => {
-      await close();
-      await own.close();
-    };
-    return log;
+    return new PostgresEventLog({ database: own, onLog, leaseMs, closes: true });
   }
   throw new CrossdockError('CROSSDOCK_LOG_UNCONFIGURED', 'the event log needs Kafka brokers or a database');
 }

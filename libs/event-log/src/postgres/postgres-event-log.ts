@@ -26,6 +26,8 @@ export interface PostgresEventLogOptions {
   database: Database;
   /** how long a member that says nothing keeps its partitions; default 10 s */
   leaseMs?: number;
+  /** the database is ours alone and closed with the log; default false */
+  closes?: boolean;
   onLog?: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 }
 
@@ -33,6 +35,7 @@ export interface PostgresEventLogOptions {
 export class PostgresEventLog implements EventLog {
   readonly #database: Database;
   readonly #leaseMs: number;
+  readonly #closes: boolean;
   readonly #log: NonNullable<PostgresEventLogOptions['onLog']>;
   readonly #writer: Writer;
   readonly #topics = new Map<string, TopicAsIs>();
@@ -45,9 +48,10 @@ export class PostgresEventLog implements EventLog {
   readonly #announcements = new Set<Promise<unknown>>();
   #retention: NodeJS.Timeout | undefined;
 
-  constructor({ database, leaseMs = 10_000, onLog = () => {} }: PostgresEventLogOptions) {
+  constructor({ database, leaseMs = 10_000, closes = false, onLog = () => {} }: PostgresEventLogOptions) {
     this.#database = database;
     this.#leaseMs = leaseMs;
+    this.#closes = closes;
     this.#log = onLog;
     this.#writer = new Writer(database, () => this.#appended());
   }
@@ -116,7 +120,7 @@ export class PostgresEventLog implements EventLog {
     return enforceRetention(this.#database);
   }
 
-  /** Ends subscriptions and appends in hand. The database is its owner's to close. */
+  /** Ends subscriptions and appends in hand. A database that was handed in is its owner's to close. */
   async close(): Promise<void> {
     clearInterval(this.#retention);
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
@@ -127,6 +131,7 @@ export class PostgresEventLog implements EventLog {
     await stopListening?.();
     while (this.#notifying) await this.#notifying;
     await Promise.all(this.#announcements);
+    if (this.#closes) await this.#database.close();
   }
 
   /**

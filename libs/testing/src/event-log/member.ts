@@ -2,7 +2,6 @@
  * A consumer in a process of its own that can be killed: takes a batch, says so on its standard output, and never
  * finishes it. Run by the contract suite: `node --conditions=source member.ts '{"address": ..., "group": ..., "topics": [...]}'`.
  */
-import { Database } from '#db';
 import { openEventLog } from '#event-log';
 import type { LogAddress } from './harness.ts';
 
@@ -15,7 +14,7 @@ interface Work {
 const { address, group, topics } = JSON.parse(process.argv[2]!) as Work;
 const log = await openEventLog({
   kafka: address.kafka,
-  database: address.databaseUrl ? await Database.open({ url: address.databaseUrl, name: 'member' }) : undefined,
+  databaseUrl: address.databaseUrl,
   leaseMs: address.leaseMs,
 });
 await log.subscribe({
