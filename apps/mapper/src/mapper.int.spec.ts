@@ -1,0 +1,124 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { crmTopic, deadLetterTopic, envelopeToHeaders, headersToDocument } from '#contracts';
+import type { Envelope, EventLog, LogRecord, StoredRecord } from '#contracts';
+import { openEventLog } from '#event-log';
+import { boot, Health, Metrics, packageRoot, parseConfiguration, readEnvironment, type RunningApp } from '#platform';
+import { fileRegistry, frame, loadSchemas, parseExactJson } from '#schema';
+import { clonedDatabase, eventually } from '#testing';
+import type { ClonedDatabase } from '#testing';
+import { MapperModule } from './mapper.module.ts';
+
+const CONFIGURATION = `
+version: 1
+tenant: acme
+connections:
+  crm: { connector: outbox, zone: Europe/Berlin }
+  main-erp: { connector: rest, settings: {} }
+  ledger: { connector: rest, settings: {} }
+flows:
+  customers: { on: crm.customer, from: [crm], to: main-erp, mapping: customer-to-erp }
+  orders: { on: crm.order, from: [crm], to: main-erp, mapping: order-to-erp }
+  order-postings: { on: crm.order, from: [crm], to: ledger, mapping: order-to-journal }
+`;
+const roots = [join(packageRoot(), 'schemas')];
+const schemas = loadSchemas({ roots });
+const registry = fileRegistry(schemas);
+
+describe('the mapper, between the topics of events and those of documents', () => {
+  let postgres: ClonedDatabase;
+  let log: EventLog;
+  let running: RunningApp;
+  const found: StoredRecord[] = [];
+  const metrics = new Metrics();
+
+  beforeAll(async () => {
+    postgres = await clonedDatabase();
+    const environment = readEnvironment({
+      DATABASE_URL: postgres.url,
+      CROSSDOCK_METRICS_PORT: '0',
+      CROSSDOCK_LOG_LEVEL: 'silent',
+    });
+    const sources = { home: '/', data: '/', variable: () => undefined };
+    const configuration = parseConfiguration('crossdock.yaml', CONFIGURATION, sources);
+    const runtime = { environment, configuration, schemaRoots: roots, metrics, health: new Health() };
+    running = await boot({ module: MapperModule, runtime });
+    log = await openEventLog({ database: postgres.database });
+    await log.subscribe({
+      group: 'reader',
+      topics: [
+        'erp.main-erp.customer.v1',
+        'erp.main-erp.sales-order.v1',
+        'finance.ledger.journal-entry.v1',
+        'sync.unrouted.v1',
+        deadLetterTopic(crmTopic('order')),
+      ],
+      handle: async ({ records }) => void found.push(...records),
+    });
+  });
+  afterAll(async () => {
+    await running?.close();
+    await log?.close();
+    await postgres?.close();
+  });
+
+  const record = (entity: string, id: string, version: bigint, data: object): LogRecord => {
+    const schema = schemas.canonical(entity)!;
+    const read = schema.fromJson(parseExactJson(JSON.stringify({ id, ...data })), { zone: 'UTC', idPrefix: '' });
+    if (!read.ok) throw new Error(read.message);
+    const envelope: Envelope = {
+      id: `00000000-0000-5000-8000-${String(version).padStart(12, '0')}`,
+      source: 'crm',
+      type: `crm.${entity}.updated`,
+      subject: id,
+      time: '2026-11-21T00:00:00.000Z',
+      dataschema: schema.name,
+      tenant: 'acme',
+      partitionkey: `acme:${entity}:${id}`,
+      aggregateversion: version,
+      correlationid: 'c',
+      hopcount: 0,
+    };
+    const value = frame(registry.idOfNow(schema.name), schema.encode(read.record));
+    return { topic: crmTopic(entity), key: envelope.partitionkey, value, headers: envelopeToHeaders(envelope) };
+  };
+  const order = (version: bigint, more: object = {}): LogRecord =>
+    record('order', 'O-1', version, {
+      customerId: 'C-1',
+      stage: 'WON',
+      closedAt: '2026-11-20T12:00:00Z',
+      currency: 'EUR',
+      lines: [{ id: '1', lineNo: 1, sku: 'A', quantity: '1', unitPrice: '10', amount: '10' }],
+      total: { amount: '10', currency: 'EUR' },
+      ...more,
+    });
+  const on = (topic: string): StoredRecord[] => found.filter((one) => one.topic === topic);
+
+  it('maps what it can, in order, and sets broken bytes aside with their reason', async () => {
+    const broken = { ...order(2n), value: Buffer.from('no frame at all') };
+    const unknown = { ...order(3n), value: frame(999_999_999, Buffer.from([0])) };
+    const customer = record('customer', 'C-1', 5n, { kind: 'COMPANY', name: 'Acme', status: 'ACTIVE' });
+    const product = record('product', 'P-1', 6n, { sku: 'A', name: 'Pump', unit: 'H87', status: 'ACTIVE' });
+    await log.append([order(1n), broken, unknown, order(4n, { stage: 'CANCELLED' }), customer, product]);
+    await eventually(
+      () => found.length >= 8,
+      () => `8 records, there are ${found.map((one) => one.topic).join(', ')}`,
+    );
+    const kinds = on('erp.main-erp.sales-order.v1').map(({ headers }) => {
+      const { kind, aggregateVersion } = headersToDocument(headers);
+      return `${kind} ${aggregateVersion}`;
+    });
+    expect(kinds).toEqual(['document 1', 'withdraw 4']);
+    expect(on('finance.ledger.journal-entry.v1').map(({ value }) => value === null)).toEqual([false, true]);
+    expect(on('erp.main-erp.customer.v1')).toHaveLength(1);
+    expect(on('sync.unrouted.v1').map(({ key, value }) => [key, value])).toEqual([['acme:product:P-1', null]]);
+    const dead = on('crm.order.v1.dead-letter');
+    expect(dead.map(({ headers }) => headers['dl_reason'])).toEqual([
+      expect.stringContaining('zero byte'),
+      'the registry knows no schema 999999999',
+    ]);
+    expect(dead[0]!.headers).toMatchObject({ dl_stage: 'mapper', ce_id: expect.any(String) });
+    expect(dead[0]!.value!.toString()).toBe('no frame at all');
+    expect(await metrics.text()).toContain('crossdock_mapper_records_total{flow="orders",kind="withdraw"} 1');
+  });
+});
