@@ -176,7 +176,7 @@ describe('the outbox library', () => {
         inTransaction((manager) =>
           outbox.appendAll(
             manager,
-            [...names].reverse().map((name) => customer(name)),
+            names.toReversed().map((name) => customer(name)),
           ),
         ),
       ]);
