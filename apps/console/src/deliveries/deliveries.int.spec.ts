@@ -20,7 +20,7 @@ beforeAll(async () => {
     });
   }
 });
-afterAll(() => console.close());
+afterAll(() => console?.close());
 
 const list = async (query: string): Promise<{ items: DeliveryItem[]; next?: string }> => {
   const { status, body } = await console.get(`/api/v1/deliveries?${query}`);

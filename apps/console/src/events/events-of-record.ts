@@ -73,3 +73,17 @@ const KNOWN = `
 
 export const knownKeys = async (db: Queryable, keys: readonly string[]): Promise<string[]> =>
   (await db.query<{ key: string }>(KNOWN, [keys])).map(({ key }) => key);
+
+/** `order by outbox_id desc`: the newest first. The lateral limit keeps the page from being joined before it is cut. */
+const NEWEST = `
+  select ${COLUMNS} from (
+    select * from crm_event where replay_of is null and ($1::bigint is null or outbox_id < $1)
+      and ($2::text is null or entity = $2)
+    order by outbox_id desc limit $3
+  ) as e left join captured c on c.event_id = e.event_id
+  order by e.outbox_id desc`;
+
+export const newestEvents = (
+  db: Queryable,
+  page: { after?: bigint; entity?: string; limit: number },
+): Promise<EventRow[]> => db.query<EventRow>(NEWEST, [page.after ?? null, page.entity ?? null, page.limit]);

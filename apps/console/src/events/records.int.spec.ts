@@ -6,7 +6,7 @@ let console: RunningConsole;
 beforeAll(async () => {
   console = await runningConsole();
 });
-afterAll(() => console.close());
+afterAll(() => console?.close());
 
 const ORDERS = { flow: 'orders', connection: 'main-erp', document: 'salesOrder' } as const;
 

@@ -7,7 +7,7 @@ let console: RunningConsole;
 beforeAll(async () => {
   console = await runningConsole();
 });
-afterAll(() => console.close());
+afterAll(() => console?.close());
 
 const status = async (): Promise<Status> => (await console.get('/api/v1/status')).body as unknown as Status;
 const flow = async (name: string): Promise<FlowStatus> => (await status()).flows.find((one) => one.name === name)!;

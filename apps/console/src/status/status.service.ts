@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { Queryable } from '#db';
 import { ConsoleDatabase } from '../console-database.ts';
+import { Mappings } from '../mappings/mappings.ts';
 import { Names } from '../names.ts';
 import { assembleStatus, type Status, type StatusFacts } from './assemble.ts';
 import { captureCounts } from './capture-counts.ts';
 import { connectionStates, flowStates } from './connection-states.ts';
 import { deliveryCounts, takenIn } from './delivery-counts.ts';
 import { eventFates, FIRST_MARK } from './event-fates.ts';
-import { FlowDocuments } from './flow-documents.ts';
 import { paced } from './paced.ts';
 import { recentLag } from './recent-lag.ts';
 import { unfinished } from './unfinished.ts';
@@ -19,15 +19,15 @@ import { waitingCaptures } from './waiting-captures.ts';
 export class StatusService {
   readonly #database: ConsoleDatabase;
   readonly #names: Names;
-  readonly #documents: FlowDocuments;
+  readonly #mappings: Mappings;
   #mark = FIRST_MARK;
   /** a question that costs 200 ms is answered at most once in 2 s: at most a tenth of one connection */
   readonly #facts = paced(() => this.#read(), { share: 0.1, least: 100 });
 
-  constructor(database: ConsoleDatabase, names: Names, documents: FlowDocuments) {
+  constructor(database: ConsoleDatabase, names: Names, mappings: Mappings) {
     this.#database = database;
     this.#names = names;
-    this.#documents = documents;
+    this.#mappings = mappings;
   }
 
   facts(): Promise<StatusFacts> {
@@ -40,7 +40,6 @@ export class StatusService {
 
   async #read(): Promise<StatusFacts> {
     const { flows } = this.#names.configuration;
-    const documents = await this.#documents.all();
     return this.#database.snapshot(async (db: Queryable) => {
       const { fates, mark } = await eventFates(db, flows.values(), this.#mark);
       this.#mark = mark;
@@ -55,7 +54,7 @@ export class StatusService {
         flows: await flowStates(db),
         capture: await captureCounts(db),
         unpublished: await unpublished(db),
-        documents,
+        documents: this.#mappings.documents,
       };
     });
   }

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { given } from '#testing';
+import { runningConsole, type RunningConsole } from '../../test/running-console.ts';
+
+let console: RunningConsole;
+let deliveryId: bigint;
+beforeAll(async () => {
+  console = await runningConsole();
+  const event = await given.event(console.cloned.database, { recordId: 'sb-1' });
+  deliveryId = await given.delivery(console.cloned.database, event, {
+    flow: 'orders',
+    connection: 'main-erp',
+    document: 'salesOrder',
+    status: 'DEAD',
+  });
+});
+afterAll(() => console?.close());
+
+/** Answers the next command that is placed, as its stage would; gives it back when asked. */
+async function answered(
+  status: 'done' | 'refused',
+  result: unknown,
+  ring = true,
+): Promise<() => Promise<Record<string, unknown>>> {
+  const { database } = console.cloned;
+  let heard = (): void => {};
+  const placed = new Promise<void>((resolve) => (heard = resolve));
+  const stop = await database.listen('crossdock_command', (payload) => payload !== undefined && heard());
+  const command = placed
+    .then(async () => {
+      const [row] = await database.query<{ command: Record<string, unknown> }>(
+        `update command set status = $1, result = $2, done_at = clock_timestamp() where status = 'waiting' returning to_jsonb(command) as command`,
+        [status, JSON.stringify(result)],
+      );
+      if (ring) await database.query(`notify crossdock_command_done`);
+      return row!.command;
+    })
+    .finally(stop);
+  return () => command;
+}
+
+describe('what people order', () => {
+  it('is a command row of the stage addressed, and answers with its result', async () => {
+    const command = await answered('done', { status: 'PENDING' });
+    const answer = await console.call('POST', `/api/v1/deliveries/${deliveryId}/retry`, { reason: 'VAT id corrected' });
+    expect(answer).toMatchObject({ status: 200, body: { status: 'done', result: { status: 'PENDING' } } });
+    expect(await command()).toMatchObject({
+      stage: 'delivery',
+      kind: 'retry',
+      target: { deliveryId: String(deliveryId) },
+      actor: 'api',
+      reason: 'VAT id corrected',
+    });
+  });
+
+  it('sees an answer nobody rang for', async () => {
+    const command = await answered('done', {}, false);
+    const answer = await console.call('POST', '/api/v1/connections/main-erp/pause', { reason: 'month end' });
+    expect(answer.status).toBe(200);
+    expect(await command()).toMatchObject({ kind: 'pause', target: { connection: 'main-erp' } });
+  });
+
+  it('answers 202 with an id to ask for when the stage is not there within two seconds', async () => {
+    const answer = await console.call('POST', '/api/v1/flows/orders/pause');
+    expect(answer).toMatchObject({ status: 202, body: { commandId: expect.any(String) } });
+    const { commandId } = answer.body as { commandId: string };
+    expect(await console.get(`/api/v1/commands/${commandId}`)).toMatchObject({
+      status: 200,
+      body: { commandId, status: 'waiting', kind: 'pause', target: { flow: 'orders' } },
+    });
+    await console.cloned.database.query(`update command set status = 'done' where id = $1`, [commandId]);
+  });
+
+  it('tells why a stage refused', async () => {
+    const command = await answered('refused', { reason: 'a doubt is open until 10:15' });
+    const answer = await console.call('POST', `/api/v1/deliveries/${deliveryId}/resolve`, {
+      reason: 'seen in the ERP',
+      as: 'applied',
+      targetId: 'SO-1',
+    });
+    expect(answer).toMatchObject({
+      status: 409,
+      body: { code: 'CROSSDOCK_API_REFUSED', detail: 'a doubt is open until 10:15' },
+    });
+    expect(await command()).toMatchObject({
+      kind: 'resolve',
+      target: { deliveryId: String(deliveryId), as: 'applied', targetId: 'SO-1' },
+    });
+  });
+
+  it('fills value maps and binds cross-references through delivery', async () => {
+    const filled = await answered('done', { released: 3 });
+    const answer = await console.call('PUT', '/api/v1/value-maps/payment-terms?connection=main-erp', {
+      values: { net30: '30D' },
+    });
+    expect(answer).toMatchObject({ status: 200, body: { result: { released: 3 } } });
+    expect(await filled()).toMatchObject({
+      kind: 'fill',
+      target: { connection: 'main-erp', set: 'payment-terms', values: { net30: '30D' } },
+    });
+    const bound = await answered('done', {});
+    const binding = { connection: 'main-erp', document: 'customer', key: 'acme:customer:sb-9', targetId: 'C-9' };
+    expect((await console.call('PUT', '/api/v1/xref', binding)).status).toBe(200);
+    expect(await bound()).toMatchObject({ kind: 'bind', target: binding });
+  });
+
+  it.each([
+    ['POST', '/api/v1/deliveries/999/retry', { reason: 'x' }, 404, 'CROSSDOCK_API_NOT_FOUND'],
+    ['POST', '/api/v1/deliveries/ID/retry', {}, 400, 'CROSSDOCK_API_BAD_BODY'],
+    ['POST', '/api/v1/deliveries/ID/retry', { reason: 'x', force: true }, 400, 'CROSSDOCK_API_BAD_BODY'],
+    ['POST', '/api/v1/deliveries/ID/resolve', { reason: 'x', as: 'maybe' }, 400, 'CROSSDOCK_API_BAD_BODY'],
+    ['POST', '/api/v1/deliveries/ID/edit', { reason: 'x' }, 501, 'CROSSDOCK_API_NOT_YET'],
+    ['POST', '/api/v1/replays', {}, 501, 'CROSSDOCK_API_NOT_YET'],
+    ['POST', '/api/v1/flows/oders/pause', {}, 404, 'CROSSDOCK_API_UNKNOWN_FLOW'],
+    ['POST', '/api/v1/connections/acme-crm/pause', {}, 404, 'CROSSDOCK_API_UNKNOWN_TARGET'],
+    ['PUT', '/api/v1/value-maps/x?connection=nope', { values: { a: 'b' } }, 404, 'CROSSDOCK_API_UNKNOWN_TARGET'],
+    ['PUT', '/api/v1/value-maps/x', { values: {} }, 400, 'CROSSDOCK_API_BAD_BODY'],
+    [
+      'PUT',
+      '/api/v1/xref',
+      { connection: 'main-erp', document: 'customer', key: 'C9', targetId: 'x' },
+      400,
+      'CROSSDOCK_API_BAD_BODY',
+    ],
+    ['GET', '/api/v1/commands/nope', undefined, 404, 'CROSSDOCK_API_NOT_FOUND'],
+  ])('refuses %s %s with %j', async (method, path, body, status, code) => {
+    const before = await console.cloned.database.query('select 1 from command');
+    expect(await console.call(method, path.replace('ID', String(deliveryId)), body)).toMatchObject({
+      status,
+      type: expect.stringContaining('application/problem+json'),
+      body: { code },
+    });
+    expect(await console.cloned.database.query('select 1 from command')).toHaveLength(before.length);
+  });
+});
