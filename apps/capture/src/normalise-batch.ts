@@ -1,7 +1,8 @@
-import { isSerialisation, isUnavailable, type Database, type Transaction } from '#db';
+import type { Database, Transaction } from '#db';
 import { CrossdockError, type Connection } from '#contracts';
 import { appendEvents, type EncodedEvent } from '#outbox';
 import { logger } from '#platform';
+import { fault, isAway } from './fault.ts';
 import { normalise, type Canonical, type Normalised } from './normalise.ts';
 import type { Lease } from './statements/claim-leases.ts';
 import { HOLD_LEASES } from './statements/hold-leases.ts';
@@ -51,7 +52,7 @@ export class NormaliseBatch {
     try {
       return await this.#settle(leases, decided, most);
     } catch (error) {
-      if (isPassing(error)) throw error;
+      if (isAway(error)) throw error;
       if (leases.length === 1 && most === 1) return this.#settle(leases, setAside(decided, error), most);
       return this.#oneByOne(leases);
     }
@@ -128,13 +129,7 @@ function setAside(decided: readonly Decided[], error: unknown): Decided[] {
 }
 
 function ourFault(row: WaitingRow, error: unknown): Normalised {
-  logger('capture').error({ err: error, captured: String(row.id) }, 'a captured row could not become an event');
+  const err = fault('appending an event', error);
+  logger('capture').error({ err, captured: String(row.id) }, 'a captured row could not become an event');
   return { ok: false, code: 'CROSSDOCK_CAPTURE_FAULT', reason: 'this is a fault of ours; the log has it' };
-}
-
-/** Another time it may work. */
-function isPassing(error: unknown): boolean {
-  if (error instanceof CrossdockError) return error.retryable;
-  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-  return isUnavailable(error) || isSerialisation(error) || code === '25006' || code.startsWith('53');
 }

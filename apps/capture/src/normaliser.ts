@@ -1,5 +1,6 @@
 import type { Database } from '#db';
 import { logger, type Metrics } from '#platform';
+import { codeOf } from './fault.ts';
 import type { BatchResult, NormaliseBatch } from './normalise-batch.ts';
 import { CLAIM_LEASES, type Lease } from './statements/claim-leases.ts';
 import { FIND_WAITING_KEYS } from './statements/find-waiting-keys.ts';
@@ -71,7 +72,7 @@ export class Normaliser {
         pause = 0;
         if (!moved) await this.#sleep(polls ? this.#options.pollMs : 60_000);
       } catch (error) {
-        if (pause === 0) logger('capture').warn({ err: error }, 'normalising stopped; it goes on by itself');
+        if (pause === 0) logger('capture').warn({ code: codeOf(error) }, 'normalising stopped; it goes on by itself');
         pause = Math.min(MAX_PAUSE, pause * 2 || 100);
         await this.#sleep(pause);
       }

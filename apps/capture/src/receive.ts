@@ -1,16 +1,13 @@
-import { CrossdockError, type RawRequest } from '#contracts';
-import { isSerialisation, isUnavailable } from '#db';
+import type { RawRequest } from '#contracts';
 import { logger, type Metrics } from '#platform';
 import { answerItems, problem, refusedItem, type Answer, type AnswerItem } from './answer.ts';
+import { codeOf, fault, isAway } from './fault.ts';
 import { inflateBody, MAX_BYTES, tooLarge } from './inflate.ts';
 import type { Sources } from './sources.ts';
-import type { CapturedEvent, Store } from './store.ts';
-
-/** A request before anything is known about it: the body as it came over the wire. */
-export type IncomingRequest = RawRequest;
+import type { Store } from './store.ts';
 
 /** ms. A database that hangs must not hang the sender: it repeats, and the repeat finds what was kept. */
-const DEADLINE = 10_000;
+const DEADLINE = 5_000;
 
 /** Waiting for a database that is away is the sender's part: it keeps the event. */
 const RETRY_AFTER = { 'retry-after': '2' };
@@ -29,7 +26,8 @@ export class Receive {
     this.#now = now;
   }
 
-  async receive(name: string, request: IncomingRequest): Promise<Answer> {
+  /** `request.body` is as it came over the wire, not inflated yet */
+  async receive(name: string, request: RawRequest): Promise<Answer> {
     const started = performance.now();
     const connection = this.#sources.get(name) === undefined ? 'unknown' : name;
     const answer = await this.#answer(name, request);
@@ -38,7 +36,7 @@ export class Receive {
     return answer;
   }
 
-  async #answer(name: string, incoming: IncomingRequest): Promise<Answer> {
+  async #answer(name: string, incoming: RawRequest): Promise<Answer> {
     if (incoming.body.length > MAX_BYTES) return refuse(tooLarge('the body'));
     const inflated = await inflateBody(incoming.body, incoming.headers['content-encoding']);
     if (!inflated.ok && inflated.status === 413) return refuse(inflated);
@@ -78,7 +76,7 @@ export class Receive {
       timer = setTimeout(() => resolve('away'), DEADLINE);
     });
     const kept = work().catch((error: unknown) => {
-      if (!isAway(error)) throw error;
+      if (!isAway(error)) throw fault('keeping a request', error);
       logger('capture').warn({ code: codeOf(error) }, 'the database did not take a request');
       return 'away' as const;
     });
@@ -89,18 +87,3 @@ export class Receive {
 function refuse({ status, code, detail }: { status: number; code: string; detail: string }): Answer {
   return problem(status, code, detail, status === 413 ? { headers: { connection: 'close' } } : {});
 }
-
-/** Unreachable, read-only after a failover (25006), out of disk, memory or connections (53), or busy beyond our retries. */
-function isAway(error: unknown): boolean {
-  if (error instanceof CrossdockError) return error.retryable;
-  const code = codeOf(error);
-  return isUnavailable(error) || isSerialisation(error) || code === '25006' || (code?.startsWith('53') ?? false);
-}
-
-function codeOf(error: unknown): string | undefined {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
-}
-
-export type { CapturedEvent };
