@@ -6,7 +6,7 @@ import { logger, type Metrics } from '#platform';
 import type { SchemaRegistry, SchemaSet } from '#schema';
 import { Recorder } from './recorder.ts';
 import { ResultWriter } from './results.ts';
-import { Store, WAKE_CHANNEL } from './store.ts';
+import { Store, WAKE_CHANNEL, type Settled } from './store.ts';
 import { sweep } from './sweep.ts';
 import { Worker } from './worker.ts';
 
@@ -35,6 +35,7 @@ export class Engine {
   readonly store: Store;
   readonly #options: EngineOptions;
   readonly #results: ResultWriter;
+  readonly #recorder: Recorder;
   readonly #workers = new Map<string, Worker>();
   #pausedFlows: ReadonlySet<string> = new Set();
   #unlisten: (() => Promise<void>) | undefined;
@@ -49,7 +50,7 @@ export class Engine {
       holder: options.holder ?? `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
       leaseMs: options.leaseMs ?? 30_000,
     });
-    const recorder = new Recorder(this.store, options.metrics, log, (connection) => this.wake(connection));
+    this.#recorder = new Recorder(this.store, options.metrics, log, (connection) => this.wake(connection));
     for (const [name, target] of options.targets) {
       const connection = options.configuration.connections.get(name);
       if (connection === undefined) throw new Error(`no connection is named ${name}`);
@@ -57,7 +58,7 @@ export class Engine {
         name,
         new Worker({
           store: this.store,
-          recorder,
+          recorder: this.#recorder,
           connection,
           target,
           schemas: options.schemas,
@@ -70,12 +71,9 @@ export class Engine {
     }
   }
 
-  get results(): ResultWriter {
-    return this.#results;
-  }
-
   async start(): Promise<void> {
     const { database, metrics, sweepMs } = this.#options;
+    await this.#results.ready();
     await this.refreshFlows();
     this.#unlisten = await database.listen(WAKE_CHANNEL, (payload) => this.#heard(payload));
     for (const worker of this.#workers.values()) await worker.start();
@@ -89,6 +87,18 @@ export class Engine {
   wake(connection?: string): void {
     if (connection !== undefined) this.#workers.get(connection)?.wake();
     else for (const worker of this.#workers.values()) worker.wake();
+  }
+
+  /** Orders of people changed deliveries: counted like our own outcomes, and who was woken is. */
+  settled(settled: Settled): void {
+    this.#recorder.observe(settled);
+    for (const connection of settled.woken) this.wake(connection);
+    for (const { connection } of settled.rows) this.wake(connection);
+  }
+
+  /** Somebody paused or resumed something. */
+  statesChanged(): void {
+    this.#heard(STATES_CHANGED);
   }
 
   /** Reads which flows and connections are paused. */

@@ -50,7 +50,7 @@ export class Recorder {
         if (!recorded) this.#metrics.count('staleWrites', {});
         resolve(recorded);
       }
-      this.#observe(settled);
+      this.observe(settled);
       for (const connection of settled.woken) this.#woken(connection);
     }
     this.#running--;
@@ -91,7 +91,8 @@ export class Recorder {
     return all;
   }
 
-  #observe(settled: Settled): void {
+  /** Counts what finished, after the commit. */
+  observe(settled: Settled): void {
     for (const row of settled.rows) {
       const outcome = finishedWord(row.status, row.adopted);
       if (outcome === undefined) continue;

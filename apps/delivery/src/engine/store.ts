@@ -1,5 +1,6 @@
 import type { Database, Transaction } from '#db';
 import type { DocumentDeclaration, OpenField } from '#contracts';
+import { find } from '#xref';
 import type { Attempt, Delivery, Lane } from '../core/lane.ts';
 import { waitsFor } from '../core/body.ts';
 import type { Missing } from '../core/plan.ts';
@@ -9,8 +10,8 @@ import { CLAIM, NEXT_DUE, type ClaimedRow } from '../sql/claim.ts';
 import { LOCK_DEPENDENCIES, RELEASE_BATCH, RELEASE_WAITERS, WAIT_FOR, type ReleasedRow } from '../sql/dependency.ts';
 import { HOLD } from '../sql/hold.ts';
 import { LATE_ANSWER } from '../sql/late-answer.ts';
-import { ATTEMPTS, LOAD, type AttemptRow, type LoadedRow } from '../sql/load.ts';
-import { LOOK_UP_REFERENCES, LOOK_UP_VALUES, type FoundRow } from '../sql/look-up.ts';
+import { ATTEMPTS, LOAD, LOAD_ONE, type AttemptRow, type LoadedRow } from '../sql/load.ts';
+import { LOOK_UP_VALUES, type FoundRow } from '../sql/look-up.ts';
 import { RELEASE, RENEW } from '../sql/release.ts';
 import { SETTLE, type SettledRow, type SettleRow } from '../sql/settle.ts';
 import { SUPERSEDE } from '../sql/supersede.ts';
@@ -139,16 +140,17 @@ export class Store {
 
   /** Outcome, `applied`, cross-reference, dependencies and results of a batch, in one transaction. */
   settle(batch: readonly ToSettle[]): Promise<Settled> {
-    return this.database.transaction((tx) => this.#settle(tx, batch));
+    return this.database.transaction((tx) => this.settleIn(tx, batch, this.holder));
   }
 
-  async #settle(tx: Transaction, batch: readonly ToSettle[]): Promise<Settled> {
+  /** The same within the transaction of a person's order, which holds the lane under a name of its own. */
+  async settleIn(tx: Transaction, batch: readonly ToSettle[], holder: string): Promise<Settled> {
     const binds = batch.filter(({ row, lane }) => row.target_id !== null && row.target_id !== lane.targetId);
     const dependencies = await lockReferences(
       tx,
       binds.map(({ lane }) => lane),
     );
-    const rows = await tx.query<SettledRow>(SETTLE, [JSON.stringify(batch.map(({ row }) => row)), this.holder]);
+    const rows = await tx.query<SettledRow>(SETTLE, [JSON.stringify(batch.map(({ row }) => row)), holder]);
     const lanes = new Set(rows.map((row) => row.lane_id));
     const effects = batch.filter(({ row, lane, nature }) => row.effect && nature === 'state' && lanes.has(lane.id));
     if (effects.length > 0)
@@ -207,6 +209,22 @@ export class Store {
 
 export const wordOf = (missing: Missing): string => `${missing.kind}\n${missing.name}\n${missing.key}`;
 
+/** One delivery with its lane and attempts, for an order of which the lane is taken under `token`. */
+export async function loadOne(
+  tx: Transaction,
+  id: bigint,
+  claimed: Pick<ClaimedRow, 'token' | 'document' | 'key'> & { connection: string },
+): Promise<{ lane: Lane; delivery: Delivery; attempts: Attempt[]; now: Date }> {
+  const [row] = await tx.query<LoadedRow>(LOAD_ONE, [id]);
+  const attempts = await tx.query<AttemptRow>(ATTEMPTS, [[id]]);
+  return {
+    lane: laneOf(row!, claimed, claimed.connection),
+    delivery: deliveryOf(row!, id),
+    attempts: attempts.map(attemptOf),
+    now: row!.now,
+  };
+}
+
 /** What is there of `wanted`. */
 export async function lookUp(
   db: Pick<Database, 'query'>,
@@ -214,16 +232,24 @@ export async function lookUp(
   wanted: readonly Missing[],
 ): Promise<Map<string, string>> {
   const found = new Map<string, string>();
-  for (const kind of ['reference', 'value'] as const) {
-    const some = wanted.filter((item) => item.kind === kind);
-    if (some.length === 0) continue;
-    const rows = await db.query<FoundRow>(kind === 'reference' ? LOOK_UP_REFERENCES : LOOK_UP_VALUES, [
-      connection,
-      some.map((item) => item.name),
-      some.map((item) => item.key),
-    ]);
-    for (const row of rows) found.set(wordOf({ kind, name: row.name, key: row.key }), row.value);
+  const references = wanted.filter((item) => item.kind === 'reference');
+  const ids = await find(
+    db,
+    connection,
+    references.map((item) => ({ document: item.name, key: item.key })),
+  );
+  for (const [at, item] of references.entries()) {
+    const id = ids[at];
+    if (id !== undefined) found.set(wordOf(item), id);
   }
+  const values = wanted.filter((item) => item.kind === 'value');
+  if (values.length === 0) return found;
+  const rows = await db.query<FoundRow>(LOOK_UP_VALUES, [
+    connection,
+    values.map((item) => item.name),
+    values.map((item) => item.key),
+  ]);
+  for (const row of rows) found.set(wordOf({ kind: 'value', name: row.name, key: row.key }), row.value);
   return found;
 }
 
@@ -271,7 +297,7 @@ export async function releaseWaiters(tx: Transaction, dependencies: readonly big
 /** Payload: the connection that has something to do. */
 export const WAKE_CHANNEL = 'crossdock_delivery';
 
-const laneOf = (row: LoadedRow, claimed: ClaimedRow, connection: string): Lane => ({
+const laneOf = (row: LoadedRow, claimed: Pick<ClaimedRow, 'token' | 'document' | 'key'>, connection: string): Lane => ({
   id: row.lane_id,
   connection,
   document: claimed.document,

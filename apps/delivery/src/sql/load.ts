@@ -37,6 +37,13 @@ export interface LoadedRow {
   create_only: string[] | null;
 }
 
+const LANE_AND_DELIVERY = `clock_timestamp() as now, l.id as lane_id, l.doubt, l.tainted_until, encode(l.tainted_request, 'hex') as tainted_request,
+       l.applied_source_version, l.applied_version, l.applied_revision, encode(l.acknowledged, 'hex') as acknowledged,
+       x.target_id as bound_id, l.cancelled, l.posted,
+       d.id, d.document_id, d.flow, d.kind, d.status, d.aggregate_version, d.source_version, d.revision, d.step,
+       d.next_attempt_at, d.error_class, d.review, d.reason, d.hop_count, d.adopted, d.attempt_n,
+       r.body, r.open, r.create_only`;
+
 /**
  * The lanes $1, just claimed, with what may be worked on: the delivery in doubt alone if there is one; of a `state` the
  * newest waiting and the newest parked; of a fact (document types $2) the oldest unfinished. A statement of its own after
@@ -45,12 +52,7 @@ export interface LoadedRow {
 export const LOAD: Statement = {
   name: 'delivery-load',
   text: `
-select clock_timestamp() as now, l.id as lane_id, l.doubt, l.tainted_until, encode(l.tainted_request, 'hex') as tainted_request,
-       l.applied_source_version, l.applied_version, l.applied_revision, encode(l.acknowledged, 'hex') as acknowledged,
-       x.target_id as bound_id, l.cancelled, l.posted,
-       d.id, d.document_id, d.flow, d.kind, d.status, d.aggregate_version, d.source_version, d.revision, d.step,
-       d.next_attempt_at, d.error_class, d.review, d.reason, d.hop_count, d.adopted, d.attempt_n,
-       r.body, r.open, r.create_only
+select ${LANE_AND_DELIVERY}
   from lane l
   left join xref x on x.connection = l.connection and x.document = l.document and x.key = l.key
   left join lateral (
@@ -74,6 +76,18 @@ select clock_timestamp() as now, l.id as lane_id, l.doubt, l.tainted_until, enco
   ) d on true
   left join revision r on r.delivery_id = d.id and r.n = d.revision
  where l.id = any($1::bigint[])`,
+};
+
+/** Delivery $1 with its lane, whatever its status: what a person's order is about. */
+export const LOAD_ONE: Statement = {
+  name: 'delivery-load-one',
+  text: `
+select ${LANE_AND_DELIVERY}
+  from delivery d
+  join lane l on l.id = d.lane_id
+  left join xref x on x.connection = l.connection and x.document = l.document and x.key = l.key
+  left join revision r on r.delivery_id = d.id and r.n = d.revision
+ where d.id = $1`,
 };
 
 export interface AttemptRow {

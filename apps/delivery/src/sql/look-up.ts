@@ -1,15 +1,6 @@
 import type { Statement } from '#db';
 
-/** What open fields of connection $1 ask for: ids by document types $2 and keys $3. */
-export const LOOK_UP_REFERENCES: Statement = {
-  name: 'delivery-look-up-references',
-  text: `
-select x.document as name, x.key, x.target_id as value
-  from (select distinct * from unnest($2::text[], $3::text[]) as q(document, key)) q
-  join xref x on x.connection = $1 and x.document = q.document and x.key = q.key`,
-};
-
-/** Values by sets $2 and originals $3; the connection's own map goes before the one for all. */
+/** Values of connection $1 by sets $2 and originals $3; the connection's own map goes before the one for all. */
 export const LOOK_UP_VALUES: Statement = {
   name: 'delivery-look-up-values',
   text: `

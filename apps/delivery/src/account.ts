@@ -1,0 +1,68 @@
+import type { StoredRecord } from '#contracts';
+import type { Database } from '#db';
+import { DEAD_LETTER_HEADERS } from '#event-log';
+
+const UNROUTED = `
+insert into unrouted (event_id, source, entity, key)
+select x.event_id, x.source, x.entity, x.key from json_to_recordset($1::json) as x(event_id uuid, source text, entity text, key text)
+on conflict do nothing`;
+
+const DEAD_LETTERS = `
+insert into dead_letter (topic, "partition", "offset", event_id, key, stage, reason, headers, value)
+select x.topic, x.part, x.off, x.event_id, x.key, x.stage, x.reason, x.headers, decode(x.value, 'base64')
+  from json_to_recordset($1::json) as x(topic text, part integer, off bigint, event_id uuid, key text, stage text, reason text,
+                                        headers jsonb, value text)
+on conflict do nothing`;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+const uuidOf = (record: StoredRecord): string | null => {
+  const id = record.headers['cd_eventId'] ?? record.headers['ce_id'];
+  return id !== undefined && UUID.test(id) ? id : null;
+};
+
+/**
+ * Stores events that no flow wants, so that every event is accounted for in one place. Answers with the places of those
+ * that carry no event id.
+ */
+export async function storeUnrouted(database: Database, records: readonly StoredRecord[]): Promise<number[]> {
+  const rows = [];
+  const refused: number[] = [];
+  for (const [at, record] of records.entries()) {
+    const id = uuidOf(record);
+    if (id === null) refused.push(at);
+    else
+      rows.push({
+        event_id: id,
+        source: clean(record.headers['cd_source'] ?? record.headers['ce_source'] ?? ''),
+        entity: clean(record.headers['cd_entity'] ?? ''),
+        key: clean(record.key),
+      });
+  }
+  if (rows.length > 0) await database.query(UNROUTED, [JSON.stringify(rows)]);
+  return refused;
+}
+
+/** Stores dead letters of any topic, whatever is in them: original bytes, headers, where they stood, who refused them and why. */
+export async function storeDeadLetters(database: Database, records: readonly StoredRecord[]): Promise<void> {
+  const rows = records.map((record) => {
+    const { headers } = record;
+    const at = headers[DEAD_LETTER_HEADERS.offset];
+    const known = at !== undefined && /^\d{1,18}$/.test(at);
+    return {
+      topic: clean((known && headers[DEAD_LETTER_HEADERS.topic]) || record.topic),
+      part: Number((known && headers[DEAD_LETTER_HEADERS.partition]) || record.partition),
+      off: known ? at : String(record.offset),
+      event_id: uuidOf(record),
+      key: record.key === null ? null : clean(record.key),
+      stage: clean(headers[DEAD_LETTER_HEADERS.stage] ?? 'unknown'),
+      reason: clean(headers[DEAD_LETTER_HEADERS.reason] ?? 'unknown'),
+      headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [clean(name), clean(value)])),
+      value: record.value === null ? null : record.value.toString('base64'),
+    };
+  });
+  await database.query(DEAD_LETTERS, [JSON.stringify(rows)]);
+}
+
+/** PostgreSQL takes neither NUL nor lone surrogates in text; the bytes of the value are kept as they are. */
+const clean = (text: string): string => text.replaceAll('\0', '\uFFFD').toWellFormed();

@@ -1,0 +1,104 @@
+import type { Target } from '#contracts';
+import type { Database } from '#db';
+import { logger } from '#platform';
+import { Bell } from '../engine/signal.ts';
+import type { Settled, Store } from '../engine/store.ts';
+import { bind, fill, pause, resume } from './calm-orders.ts';
+import { cancel, onDelivery, resolveBy, retry } from './delivery-orders.ts';
+import { refuse, type Answer, type Order, type OrderContext } from './order.ts';
+
+export interface CommandsOptions {
+  database: Database;
+  store: Store;
+  targets: ReadonlyMap<string, Target>;
+  /** after the commit: metrics, wake-ups */
+  settled(settled: Settled): void;
+  statesChanged(): void;
+}
+
+/** Oldest first: people expect their orders in the order they gave them. */
+const NEXT = `select id, kind, target, actor, reason from command
+  where stage = 'delivery' and status = 'waiting' order by created_at, id limit 1 for update skip locked`;
+const ANSWER = `update command set status = $2, result = $3, done_at = clock_timestamp() where id = $1
+  returning pg_notify('crossdock_command_done', id::text)`;
+
+const log = logger('delivery');
+
+/** Executes what people order of delivery, each order in a transaction of its own together with its answer. */
+export class Commands {
+  readonly #options: CommandsOptions;
+  readonly #bell = new Bell();
+  #stopping = false;
+  #loop: Promise<void> | undefined;
+  #unlisten: (() => Promise<void>) | undefined;
+
+  constructor(options: CommandsOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    this.#unlisten = await this.#options.database.listen('crossdock_command', () => this.#bell.ring());
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#bell.ring();
+    await this.#loop;
+    await this.#unlisten?.();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping) {
+      const found = await this.#next().catch((cause: unknown) => {
+        log.warn({ err: cause }, 'executing an order failed, trying again');
+        return false;
+      });
+      if (!found && !this.#stopping) await this.#bell.wait(1_000);
+    }
+  }
+
+  /** False when nothing waits. */
+  async #next(): Promise<boolean> {
+    const { database, store, targets } = this.#options;
+    let settled: Settled[] = [];
+    let states = false;
+    const found = await database.transaction(async (tx) => {
+      settled = [];
+      const [order] = await tx.query<Order>(NEXT);
+      if (order === undefined) return false;
+      const context = { tx, store, targets, order, settled, statesChanged: () => void (states = true) };
+      const answer = await execute(context);
+      const [status, result] = 'done' in answer ? ['done', answer.done] : ['refused', { reason: answer.refused }];
+      await tx.query(ANSWER, [order.id, status, JSON.stringify(result)]);
+      if (states) await tx.query(`select pg_notify('crossdock_delivery', '*')`);
+      return true;
+    });
+    for (const one of settled) this.#options.settled(one);
+    if (states) this.#options.statesChanged();
+    return found;
+  }
+}
+
+function execute(context: OrderContext): Promise<Answer> {
+  const { kind, target } = context.order;
+  const of = (typeof target === 'object' && target !== null ? target : {}) as { as?: unknown; targetId?: unknown };
+  switch (kind) {
+    case 'retry':
+      return onDelivery(context, retry);
+    case 'cancel':
+      return onDelivery(context, cancel);
+    case 'resolve':
+      return onDelivery(context, resolveBy(of.as, of.targetId));
+    case 'fill':
+      return fill(context);
+    case 'bind':
+      return bind(context);
+    case 'pause':
+      return pause(context);
+    case 'resume':
+      return resume(context);
+    default:
+      return Promise.resolve(refuse(`this version cannot do "${kind}"`));
+  }
+}

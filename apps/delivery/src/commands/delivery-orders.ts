@@ -1,0 +1,149 @@
+import type { DeliveryStatus, DocumentDeclaration, Operation } from '#contracts';
+import { repeatWord, settledAt, doubtsOf } from '../core/resolver.ts';
+import type { Attempt, Delivery, Lane } from '../core/lane.ts';
+import { rowFor } from '../engine/settle-row.ts';
+import { loadOne } from '../engine/store.ts';
+import type { SettleRow } from '../sql/settle.ts';
+import { refuse, type Answer, type OrderContext } from './order.ts';
+
+interface Subject {
+  lane: Lane;
+  delivery: Delivery;
+  attempts: Attempt[];
+  declaration: DocumentDeclaration;
+  now: Date;
+}
+
+type Decision = { refused: string } | { changes: Partial<SettleRow> & { status: DeliveryStatus }; note?: string };
+
+const WAITING = new Set<DeliveryStatus>([
+  'PENDING',
+  'RETRY_WAIT',
+  'HELD_DEPENDENCY',
+  'HELD_APPROVAL',
+  'HELD_CREDIT',
+  'HELD_PERIOD',
+  'HELD_REVIEW',
+  'PARKED',
+  'DEAD',
+]);
+
+/** Runs an order about one delivery under the lane's lock and a new token, so that whoever held the lane changes nothing more. */
+export async function onDelivery(context: OrderContext, decide: (subject: Subject) => Decision): Promise<Answer> {
+  const { tx, store, targets, order, settled } = context;
+  const id = deliveryIdOf(order.target);
+  if (id === undefined) return refuse('the order names no delivery');
+  const [lane] = await tx.query<{ id: bigint; connection: string; document: string; key: string; token: bigint }>(
+    `select l.id, l.connection, l.document, l.key, l.token from lane l
+      where l.id = (select lane_id from delivery where id = $1) for update`,
+    [id],
+  );
+  if (lane === undefined) return refuse(`there is no delivery ${id}`);
+  const declaration = targets.get(lane.connection)?.documents.get(lane.document);
+  if (declaration === undefined)
+    return refuse(`${lane.connection} no longer declares the document type ${lane.document}`);
+  const token = lane.token + 1n;
+  const subject = { ...(await loadOne(tx, id, { ...lane, token })), declaration };
+  const decision = decide(subject);
+  if ('refused' in decision) return decision;
+  const holder = `order ${order.id}`;
+  await tx.query(`update lane set token = $2, holder = $3 where id = $1`, [lane.id, token, holder]);
+  await tx.query(`delete from dependency_wait where delivery_id = $1`, [id]);
+  if (decision.changes.status === 'PENDING')
+    await tx.query(`update delivery set review = null, hop_count = 0 where id = $1`, [id]);
+  const row = rowFor(subject.lane, subject.delivery, decision.changes.status, {
+    step: 0,
+    due_ms: 0,
+    by: order.actor,
+    ...decision.changes,
+  });
+  const recorded = await store.settleIn(tx, [{ row, lane: subject.lane, nature: declaration.nature }], holder);
+  settled.push(recorded);
+  return {
+    done: {
+      deliveryId: String(id),
+      status: decision.changes.status,
+      ...(decision.note ? { note: decision.note } : {}),
+    },
+  };
+}
+
+function deliveryIdOf(target: unknown): bigint | undefined {
+  const id: unknown =
+    typeof target === 'object' && target !== null && 'deliveryId' in target ? target.deliveryId : undefined;
+  return (typeof id === 'string' && /^\d{1,18}$/.test(id)) || typeof id === 'number' ? BigInt(id) : undefined;
+}
+
+/** Try again now: what waits, is held, parked or dead. With a doubt open it goes back to the resolver, never to a blind resend. */
+export function retry({ lane, delivery, attempts, declaration }: Subject): Decision {
+  if (lane.doubt !== null && lane.doubt !== delivery.id)
+    return { refused: 'another delivery of this record is in doubt: resolve that one first' };
+  if (lane.doubt === null) {
+    if (!WAITING.has(delivery.status)) return { refused: `it is ${delivery.status}: there is nothing to try again` };
+    return { changes: { status: 'PENDING' } };
+  }
+  if (delivery.status !== 'PARKED')
+    return { refused: `it is ${delivery.status}: its outcome is being found out already` };
+  const last = doubtsOf(attempts).at(-1);
+  if (last !== undefined && repeatWord(declaration, last.operation) === 'never')
+    return { refused: 'it was sent and never answered: look at the target and resolve it as applied or not-applied' };
+  return { changes: { status: 'UNKNOWN', keeps_doubt: true, error_class: 'UNKNOWN_OUTCOME' } };
+}
+
+/** Never send it. Refused while it is unknown whether it was sent already. */
+export function cancel({ lane, delivery }: Subject): Decision {
+  if (lane.doubt !== null) return { refused: 'a request of this record is open or in doubt: resolve it first' };
+  if (!WAITING.has(delivery.status)) return { refused: `it is ${delivery.status}: there is nothing to cancel` };
+  return { changes: { status: 'CANCELLED' } };
+}
+
+/**
+ * A person looked at the target and says what happened. "Not applied" only after the settle time: before, the request may
+ * still take effect.
+ */
+export function resolveBy(as: unknown, targetId: unknown) {
+  return (subject: Subject): Decision => {
+    if (as !== 'applied' && as !== 'not-applied') return { refused: 'as must be applied or not-applied' };
+    if (targetId !== undefined && targetId !== null && typeof targetId !== 'string')
+      return { refused: 'targetId must be text' };
+    const { lane, delivery, attempts } = subject;
+    if (lane.doubt !== null && lane.doubt !== delivery.id)
+      return { refused: 'another delivery of this record is in doubt: resolve that one first' };
+    if (attempts.some((attempt) => attempt.outcome === null))
+      return { refused: 'a request is open: wait for its answer' };
+    return as === 'applied' ? applied(subject, targetId || null) : notApplied(subject);
+  };
+}
+
+function applied({ lane, delivery, attempts, declaration }: Subject, targetId: string | null): Decision {
+  const doubt = doubtsOf(attempts).at(-1);
+  const byHand = delivery.status === 'DEAD' || delivery.status === 'PARKED' || delivery.status === 'HELD_REVIEW';
+  if (doubt === undefined && !byHand) return { refused: `it is ${delivery.status}: there is nothing to resolve` };
+  const id = targetId ?? lane.targetId ?? (declaration.idIsKey ? lane.key : null);
+  if (id === null && declaration.nature === 'state' && !declaration.operations.has('write'))
+    return { refused: 'say the targetId: later versions of this record are updates of it' };
+  const operation: Operation = doubt?.operation ?? (declaration.operations.has('write') ? 'write' : 'create');
+  const cancels = operation === 'cancel';
+  return {
+    changes: {
+      status: 'RESOLVED_MANUAL',
+      closes: doubt === undefined ? null : 'person',
+      effect: true,
+      acknowledged: doubt?.contentHash || null,
+      operation,
+      target_id: cancels ? null : id,
+      cancelled: declaration.nature === 'state' ? cancels : null,
+      posted: declaration.nature === 'fact' ? delivery.documentId : null,
+    },
+  };
+}
+
+function notApplied({ delivery, attempts, declaration, now }: Subject): Decision {
+  const doubts = doubtsOf(attempts);
+  if (doubts.length === 0)
+    return { refused: `it is ${delivery.status} and nothing of it is in doubt: retry or cancel it` };
+  const settled = settledAt(doubts, declaration.settleMs);
+  if (now < settled)
+    return { refused: `it may still take effect until ${settled.toISOString()}: look at the target after that` };
+  return { changes: { status: 'PENDING', closes: 'person' } };
+}

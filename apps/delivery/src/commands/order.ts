@@ -1,0 +1,28 @@
+import type { Target } from '#contracts';
+import type { Transaction } from '#db';
+import type { Settled, Store } from '../engine/store.ts';
+
+/** A row of `command` addressed to delivery. */
+export interface Order {
+  id: string;
+  kind: string;
+  target: unknown;
+  actor: string;
+  reason: string;
+}
+
+/** What became of an order: a result, or why it was refused. */
+export type Answer = { done: Record<string, unknown> } | { refused: string };
+
+export interface OrderContext {
+  tx: Transaction;
+  store: Store;
+  targets: ReadonlyMap<string, Target>;
+  order: Order;
+  /** what was recorded: metrics and wake-ups follow the commit */
+  settled: Settled[];
+  /** states of flows or connections changed */
+  statesChanged(): void;
+}
+
+export const refuse = (why: string): Answer => ({ refused: why });

@@ -1,0 +1,161 @@
+import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  CrossdockError,
+  declareTopics,
+  documentTopic,
+  UNROUTED_TOPIC,
+  type Configuration,
+  type DocumentTopicInput,
+  type EventLog,
+  type Target,
+} from '#contracts';
+import { openTarget, targets as connectors } from '#connectors';
+import { Database } from '#db';
+import { openEventLog } from '#event-log';
+import {
+  CONFIGURATION,
+  ENVIRONMENT,
+  EventLogStrategy,
+  Health,
+  logger,
+  Metrics,
+  SCHEMA_ROOTS,
+  Transports,
+  type Environment,
+} from '#platform';
+import { confluentRegistry, fileRegistry, loadSchemas, type SchemaSet } from '#schema';
+import { DELIVERY, DeliveryController } from './delivery.controller.ts';
+import { DeliveryService } from './delivery.service.ts';
+
+const DATABASE = Symbol('database of delivery');
+const EVENT_LOG = Symbol('event log of delivery');
+const SCHEMAS = Symbol('schemas of delivery');
+const TARGETS = Symbol('targets of delivery');
+const log = logger('delivery');
+
+/** The wiring of this room: targets of the configuration, the database, and one group that reads documents and what is set aside. */
+@Module({
+  controllers: [DeliveryController],
+  providers: [
+    {
+      provide: SCHEMAS,
+      inject: [SCHEMA_ROOTS],
+      useFactory: (roots: readonly string[]): SchemaSet => loadSchemas({ roots }),
+    },
+    {
+      provide: DATABASE,
+      inject: [ENVIRONMENT],
+      useFactory: ({ databaseUrl }: Environment): Promise<Database> => {
+        if (!databaseUrl) throw new CrossdockError('CROSSDOCK_START_DATABASE', 'delivery needs DATABASE_URL');
+        return Database.open({ url: databaseUrl, name: 'delivery', max: 10 });
+      },
+    },
+    {
+      provide: TARGETS,
+      inject: [CONFIGURATION, ENVIRONMENT],
+      useFactory: openTargets,
+    },
+    {
+      provide: EVENT_LOG,
+      inject: [ENVIRONMENT, DATABASE, TARGETS, Transports],
+      useFactory: async (
+        { kafka }: Environment,
+        database: Database,
+        targets: ReadonlyMap<string, Target>,
+        transports: Transports,
+      ): Promise<EventLog> => {
+        const eventLog = await openEventLog({ kafka: connectionOf(kafka), database });
+        const documents = topicsOf(targets);
+        const declared = declareTopics(documents);
+        await eventLog.ensureTopics(declared);
+        transports.add(
+          new EventLogStrategy({
+            eventLog,
+            transportId: DELIVERY,
+            group: 'delivery',
+            topics: {
+              documents: documents.map((at) => documentTopic(at.schema, at.connection, at.document)),
+              unrouted: [UNROUTED_TOPIC],
+              'dead-letters': declared.filter(({ writer }) => writer === 'event-log').map(({ name }) => name),
+            },
+            onProblem: ({ kind, topic, partition, message, cause }) =>
+              log.warn({ kind, topic, partition, err: cause }, message),
+          }),
+        );
+        return eventLog;
+      },
+    },
+    {
+      provide: DeliveryService,
+      inject: [DATABASE, CONFIGURATION, TARGETS, SCHEMAS, ENVIRONMENT, Metrics],
+      useFactory: (
+        database: Database,
+        configuration: Configuration,
+        targets: ReadonlyMap<string, Target>,
+        schemas: SchemaSet,
+        { schemaRegistryUrl }: Environment,
+        metrics: Metrics,
+      ): DeliveryService => {
+        const registry = schemaRegistryUrl ? confluentRegistry(schemaRegistryUrl, schemas) : fileRegistry(schemas);
+        return new DeliveryService({ database, configuration, targets, schemas, registry, metrics });
+      },
+    },
+  ],
+})
+export class DeliveryModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  readonly #database: Database;
+  readonly #eventLog: EventLog;
+  readonly #delivery: DeliveryService;
+
+  constructor(
+    @Inject(DATABASE) database: Database,
+    @Inject(EVENT_LOG) eventLog: EventLog,
+    @Inject(DeliveryService) delivery: DeliveryService,
+    @Inject(Health) health: Health,
+  ) {
+    this.#database = database;
+    this.#eventLog = eventLog;
+    this.#delivery = delivery;
+    health.register('delivery: database', async () => void (await database.query('select 1')));
+    health.register('delivery: log', () => eventLog.ping());
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.#delivery.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.#delivery.stop();
+    await this.#eventLog.close();
+    await this.#database.close();
+  }
+}
+
+function openTargets(configuration: Configuration, { sandbox, sandboxPort }: Environment): ReadonlyMap<string, Target> {
+  const opened = new Map<string, Target>();
+  for (const connection of configuration.connections.values()) {
+    if (connection.side !== 'target' || !connectors.has(connection.connector)) continue;
+    const surroundings = {
+      sandbox: (path: string): string => {
+        if (!sandbox)
+          throw new CrossdockError(
+            'CROSSDOCK_CONFIGURATION_SANDBOX',
+            `connection ${connection.name} is in the sandbox, and the sandbox is off: set CROSSDOCK_SANDBOX=on`,
+          );
+        return `http://127.0.0.1:${sandboxPort}${path}`;
+      },
+    };
+    opened.set(connection.name, openTarget(connection, surroundings));
+  }
+  return opened;
+}
+
+const topicsOf = (targets: ReadonlyMap<string, Target>): DocumentTopicInput[] =>
+  [...targets].flatMap(([connection, target]) =>
+    [...target.documents.values()].map(({ schema, document }) => ({ schema, connection, document })),
+  );
+
+/** The log takes plain text where the environment keeps a secret. */
+function connectionOf(kafka: Environment['kafka']) {
+  return kafka && { ...kafka, sasl: kafka.sasl && { ...kafka.sasl, password: kafka.sasl.password.reveal() } };
+}

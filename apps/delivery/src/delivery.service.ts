@@ -1,0 +1,63 @@
+import type { Configuration, StoredRecord, Target } from '#contracts';
+import type { Database } from '#db';
+import type { Metrics } from '#platform';
+import type { SchemaRegistry, SchemaSet } from '#schema';
+import { storeDeadLetters, storeUnrouted } from './account.ts';
+import { Commands } from './commands/commands.ts';
+import { Engine } from './engine/engine.ts';
+import { Intake, type Refused } from './intake.ts';
+
+export interface DeliveryOptions {
+  database: Database;
+  configuration: Configuration;
+  targets: ReadonlyMap<string, Target>;
+  schemas: SchemaSet;
+  registry: SchemaRegistry;
+  metrics: Metrics;
+}
+
+/** One process of delivery: intake from the log, the engine that sends, and the orders of people. */
+export class DeliveryService {
+  readonly #options: DeliveryOptions;
+  readonly #engine: Engine;
+  readonly #intake: Intake;
+  readonly #commands: Commands;
+
+  constructor(options: DeliveryOptions) {
+    const { database, metrics, targets } = options;
+    this.#options = options;
+    this.#engine = new Engine(options);
+    this.#intake = new Intake(database, metrics, (connection) => this.#engine.wake(connection));
+    this.#commands = new Commands({
+      database,
+      store: this.#engine.store,
+      targets,
+      settled: (settled) => this.#engine.settled(settled),
+      statesChanged: () => this.#engine.statesChanged(),
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#engine.start();
+    await this.#commands.start();
+  }
+
+  /** Takes nothing new; requests in hand get until `deadlineMs` from now. Targets are closed. */
+  async stop(deadlineMs?: number): Promise<void> {
+    await this.#commands.stop();
+    await this.#engine.stop(deadlineMs);
+    await Promise.all([...this.#options.targets.values()].map((target) => target.close()));
+  }
+
+  takeIn(records: readonly StoredRecord[]): Promise<Refused[]> {
+    return this.#intake.take(records);
+  }
+
+  unrouted(records: readonly StoredRecord[]): Promise<number[]> {
+    return storeUnrouted(this.#options.database, records);
+  }
+
+  deadLetters(records: readonly StoredRecord[]): Promise<void> {
+    return storeDeadLetters(this.#options.database, records);
+  }
+}

@@ -1,0 +1,2 @@
+export * from './bind.ts';
+export * from './find.ts';
