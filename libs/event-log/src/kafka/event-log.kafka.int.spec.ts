@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import kafkajs from 'kafkajs';
 import { describeEventLog } from '#testing';
-import { chooseKafka } from '../broker/choose-kafka.ts';
+import { startKafkaBroker } from '../broker/start-kafka-broker.ts';
 import { KafkaEventLog } from './kafka-event-log.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'crossdock-kafka-'));
@@ -18,22 +18,29 @@ afterAll(async () => {
 }, 60_000);
 
 describeEventLog('Kafka', async () => {
-  const jarsDir = join(process.cwd(), '.crossdock', 'kafka-jars');
-  const kafka = await chooseKafka({ kafkaBrokers: given, dataDir: dir, jarsDir });
-  undo.push(() => kafka.stop());
+  const cache = join(process.cwd(), '.crossdock', 'kafka-jars');
+  const ours = given ? undefined : await startKafkaBroker({ dir: join(dir, 'broker'), heap: '256m', cache });
+  if (ours) undo.push(() => ours.stop());
+  const brokers = given ?? ours!.brokers;
   const opened: KafkaEventLog[] = [];
   return {
-    address: { kafka: { brokers: kafka.brokers }, leaseMs },
+    address: { kafka: { brokers }, leaseMs },
     open: async () => {
-      const log = new KafkaEventLog({ brokers: kafka.brokers, sessionMs: leaseMs });
+      const log = new KafkaEventLog({ brokers, sessionMs: leaseMs });
       opened.push(log);
       return log;
     },
     close: async () => {
       await Promise.all(opened.map((log) => log.close()));
     },
+    disturb:
+      ours &&
+      (async () => {
+        await ours.kill(1);
+        await ours.start(1);
+      }),
     passRetention: async (topic, partition, before) => {
-      const admin = new kafkajs.Kafka({ brokers: kafka.brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
+      const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
       await admin.connect();
       await admin.fetchTopicOffsets(topic); // loads the metadata that the next call needs
       await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: before.toString() }] });

@@ -51,10 +51,10 @@ describe('when the leader of a partition is killed', () => {
     });
     await reader.ready();
     const acknowledged: string[] = [];
-    let done = false;
+    const ending = new AbortController();
     let lastAcknowledged = 0;
     const workers = Array.from({ length: WORKERS }, async (_, worker) => {
-      for (let n = 0; !done; n++) {
+      for (let n = 0; !ending.signal.aborted; n++) {
         const records = Array.from({ length: PER_CALL }, (_unused, at) => ({
           topic,
           key: `k${worker}-${at}`,
@@ -78,7 +78,7 @@ describe('when the leader of a partition is killed', () => {
       () => true,
       () => false,
     );
-    done = true;
+    ending.abort();
     await cluster.start(leader);
     await Promise.all(workers);
     const lost = (): number => acknowledged.filter((value) => !seen.has(value)).length;

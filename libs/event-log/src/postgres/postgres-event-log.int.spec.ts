@@ -39,6 +39,13 @@ describeEventLog('PostgreSQL', async () => {
         offset,
       ]);
     },
+    disturb: async () => {
+      const ended = await database.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and application_name like 'crossdock event-log%'`,
+      );
+      if (ended.length < 3) throw new Error('there were hardly any connections to break');
+    },
     appendSlowly: async (records, holdMs) => {
       await database.transaction(async (tx) => {
         await appendRecords(

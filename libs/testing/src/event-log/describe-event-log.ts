@@ -353,6 +353,35 @@ export function describeEventLog(name: string, makeLog: () => Promise<EventLogHa
       await one.running.stop();
     }, 90_000);
 
+    it('carries on by itself after the log was away, in order and complete', async () => {
+      if (!harness.disturb) return;
+      const topic = await freshTopic(log, { partitions: 2 });
+      const got = await collect(log, unique('group'), [topic]);
+      await got.running.ready();
+      const keys = ['a', 'b', 'c', 'd'];
+      const append = async (n: number): Promise<void> => {
+        for (;;) {
+          const failure = await log
+            .append(keys.map((key) => text(topic, key, `${key}${n}`)))
+            .catch((error: unknown) => error);
+          if (failure === undefined) return;
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      };
+      for (let n = 0; n < 10; n++) await append(n);
+      const back = harness.disturb();
+      for (let n = 10; n < 60; n++) await append(n);
+      await back;
+      await append(60);
+      await got.until(61 * keys.length, 45_000);
+      for (const key of keys)
+        expect(perKey(got.records).get(key)).toEqual(Array.from({ length: 61 }, (_, n) => `${key}${n}`));
+      expect(got.problems.map((problem) => problem.kind).filter((kind) => kind !== 'unavailable')).toEqual([]);
+      await log.append([text(topic, 'a', 'later')]);
+      await got.until(61 * keys.length + 1);
+      await got.running.stop();
+    }, 90_000);
+
     it('refuses a record that is too large before anything of the call is sent', async () => {
       const topic = await freshTopic(log, { partitions: 1, maxMessageBytes: 10_000 });
       const large = { topic, key: 'b', value: Buffer.alloc(10_001), headers: {} };

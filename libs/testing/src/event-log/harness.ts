@@ -13,6 +13,8 @@ export interface EventLogHarness {
   punchHole?(topic: string, partition: number, offset: bigint): Promise<void>;
   /** appends in a transaction that stays open for a while before it commits; absent where there is none */
   appendSlowly?(records: readonly LogRecord[], holdMs: number): Promise<void>;
+  /** breaks every connection to the log, as a restart of its server does; resolves when it can be reached again; absent where it is not ours to stop */
+  disturb?(): Promise<void>;
   /** how another process reaches the same log */
   address: LogAddress;
 }
