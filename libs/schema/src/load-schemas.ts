@@ -5,8 +5,11 @@ import type { Finding } from '#contracts';
 import { AvroSchema } from './avro/avro-schema.ts';
 import { fullName, selfContained } from './avro/definition.ts';
 import type { AvroNode } from './avro/definition.ts';
+import { BrokenSchema } from './broken-schema.ts';
+import { locate } from './json/locate.ts';
 import { parseExactJson } from './json/parse.ts';
 import { JsonError } from './json/value.ts';
+import { typeOf } from './registry/avro-compatibility.ts';
 import { canonicalHash } from './registry/canonical-form.ts';
 import { readLock } from './registry/lock.ts';
 import type { LockedVersion } from './registry/lock.ts';
@@ -94,12 +97,20 @@ function compileAvro(files: ReadonlyMap<string, SchemaFile>, findings: Finding[]
     if (isAvroRecord(definition)) byFullName.set(fullName(definition.name ?? '', definition.namespace), definition);
 
   const compiled = new Map<string, AvroSchema>();
+  const own: Finding[] = [];
+  const echoes: Finding[] = [];
   for (const { path, file, definition } of mine)
-    attempt(file, findings, () => {
+    try {
       if (!isAvroRecord(definition)) throw new Error('expected an Avro schema of a record with a name and fields');
       const whole = selfContained(definition, (name) => byFullName.get(name));
-      compiled.set(path, new AvroSchema(path, whole));
-    });
+      const schema = new AvroSchema(path, whole);
+      typeOf(whole); // avsc knows the rules of names, symbols and defaults
+      compiled.set(path, schema);
+    } catch (error) {
+      const elsewhere = error instanceof BrokenSchema && !exists(definition, error.path);
+      (elsewhere ? echoes : own).push(findingOf(file, error));
+    }
+  findings.push(...withoutEchoes(own, echoes));
   return compiled;
 }
 
@@ -148,6 +159,25 @@ function attempt(file: string, findings: Finding[], act: () => void): void {
   try {
     act();
   } catch (error) {
-    findings.push({ file, line: 1, column: 1, message: error instanceof Error ? error.message : String(error) });
+    findings.push(findingOf(file, error));
   }
+}
+
+function findingOf(file: string, error: unknown): Finding {
+  const place = error instanceof BrokenSchema ? locate(readFileSync(file, 'utf8'), error.path) : { line: 1, column: 1 };
+  return { file, ...place, message: error instanceof Error ? error.message : String(error) };
+}
+
+/** A broken record is written out in every schema that uses it; the mistake is shown where it was made. */
+function withoutEchoes(findings: readonly Finding[], echoes: readonly Finding[]): Finding[] {
+  return [...findings, ...echoes.filter((echo) => !findings.some(({ message }) => message === echo.message))];
+}
+
+function exists(definition: unknown, path: readonly (string | number)[]): boolean {
+  let node: unknown = definition;
+  for (const step of path) {
+    if (typeof node !== 'object' || node === null || !(step in node)) return false;
+    node = (node as Record<string | number, unknown>)[step];
+  }
+  return true;
 }

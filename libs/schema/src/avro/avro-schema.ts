@@ -12,6 +12,7 @@ import type { AvroRecord } from './record.ts';
 import { shapeOf } from './compile-shape.ts';
 import type { RecordShape } from './shape.ts';
 import { Misfit, Sink } from './sink.ts';
+import { toJson } from './to-json.ts';
 
 const sink = new Sink(); // encoding never waits, so one is enough for the process
 
@@ -64,6 +65,11 @@ export class AvroSchema {
   /** See `fromJson`. */
   fromJson(json: Json, options: FromJsonOptions): FromJson {
     return fromJson(this.shape, json, options);
+  }
+
+  /** See `toJson`: the inverse of `fromJson`. */
+  toJson(record: AvroRecord): Json {
+    return toJson(record);
   }
 
   #encode(record: object): void {

@@ -1,3 +1,5 @@
+import { BrokenSchema } from '../broken-schema.ts';
+
 /** An Avro schema as JSON, with our attributes: `x-class`, `x-entity`, `x-format`. */
 export type AvroDefinition = string | AvroDefinition[] | AvroNode;
 
@@ -53,32 +55,38 @@ export function fullName(name: string, namespace: string | undefined): string {
 
 /**
  * The same schema with every named type of other files written out where it is first used, as registries and readers
- * without our folder need it. `lookup` gives the definition of a full name; throws when there is none.
+ * without our folder need it. `lookup` gives the definition of a full name; throws `BrokenSchema` when there is none.
  */
 export function selfContained(definition: AvroNode, lookup: (name: string) => AvroNode | undefined): AvroNode {
   const seen = new Set<string>();
-  const write = (node: AvroDefinition, namespace: string | undefined): AvroDefinition => {
+  const write = (node: AvroDefinition, namespace: string | undefined, path: (string | number)[]): AvroDefinition => {
     if (typeof node === 'string') {
-      if (PRIMITIVES.has(node)) return node;
+      if (PRIMITIVES.has(node) || COMPLEX.has(node)) return node;
       const name = fullName(node, namespace);
       if (seen.has(name)) return name;
       const other = lookup(name);
-      if (!other) throw new Error(`unknown type ${name}`);
-      return write(other, undefined);
+      if (!other) throw new BrokenSchema(`unknown type ${name}`, path);
+      return write(other, undefined, path);
     }
-    if (Array.isArray(node)) return node.map((branch) => write(branch, namespace));
+    if (Array.isArray(node)) return node.map((branch, index) => write(branch, namespace, [...path, index]));
     const copy: AvroNode = { ...node };
     const inner = node.namespace ?? namespace;
     if (node.name !== undefined) {
       const name = fullName(node.name, inner);
-      if (seen.has(name)) throw new Error(`type ${name} is defined twice`);
+      if (seen.has(name)) throw new BrokenSchema(`type ${name} is defined twice`, path);
       seen.add(name);
     }
-    if (node.fields) copy.fields = node.fields.map((field) => ({ ...field, type: write(field.type, inner) }));
-    if (node.items !== undefined) copy.items = write(node.items, inner);
-    if (node.values !== undefined) copy.values = write(node.values, inner);
-    if (typeof node.type === 'object') copy.type = write(node.type, inner);
+    if (node.fields)
+      copy.fields = node.fields.map((field, index) => ({
+        ...field,
+        type: write(field.type, inner, [...path, 'fields', index, 'type']),
+      }));
+    if (node.items !== undefined) copy.items = write(node.items, inner, [...path, 'items']);
+    if (node.values !== undefined) copy.values = write(node.values, inner, [...path, 'values']);
+    copy.type = write(node.type, inner, [...path, 'type']);
     return copy;
   };
-  return write(definition, undefined) as AvroNode;
+  return write(definition, undefined, []) as AvroNode;
 }
+
+const COMPLEX: ReadonlySet<string> = new Set(['record', 'enum', 'array', 'map', 'fixed', 'error']);

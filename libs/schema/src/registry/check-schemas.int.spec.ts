@@ -142,6 +142,59 @@ describe('the gate for schemas', () => {
     );
   });
 
+  it.each([
+    ['canonical/money.avsc', '"type": "bytes"', '"type": "float"', 'the type float is not supported here', 6],
+    [
+      'canonical/order.avsc',
+      '"crossdock.canonical.OrderLine"',
+      '"crossdock.canonical.Line"',
+      'unknown type crossdock.canonical.Line',
+      100,
+    ],
+    [
+      'canonical/product.avsc',
+      '"default": null',
+      '"default": 5',
+      'field version: the default of an optional field is null',
+      10,
+    ],
+    [
+      'canonical/product.avsc',
+      '["null", "long"]',
+      '["null", "long", "int"]',
+      'field version: the only union is ["null", type], null first',
+      10,
+    ],
+    [
+      'targets/erp/customer.json',
+      '"enum": ["company", "person"]',
+      '"enum": "company"',
+      'not a JSON Schema: enum must be array',
+      10,
+    ],
+  ])('says where %s is broken by %s -> %s', (file, from, to, message, line) => {
+    edit(file, from, to);
+    const found = checkSchemas({ root }).findings.find((finding) => finding.message === message);
+    expect(found?.file).toBe(join(root, file));
+    expect(found!.line).toBeGreaterThanOrEqual(line);
+  });
+
+  it('reads documents whose unlocked schema was edited since, but not events', async () => {
+    const home = mkdtempSync(join(tmpdir(), 'crossdock-home-'));
+    try {
+      const file = join(home, 'targets/acme/account.json');
+      cpSync(join(ours, 'targets/erp/customer.json'), file);
+      const before = fileRegistry(loadSchemas({ roots: [ours, home] })).idOfNow('acme/account');
+      writeFileSync(file, '{ "type": "object" }');
+      const after = fileRegistry(loadSchemas({ roots: [ours, home] }));
+      expect(after.idOfNow('acme/account')).not.toBe(before);
+      expect(await after.byId(before)).toMatchObject({ kind: 'JSON' });
+      expect(await after.byId(0x6000_0001)).toBe('unknown');
+    } finally {
+      rmSync(home, { recursive: true });
+    }
+  });
+
   it('gives the schemas of a user ids of their own', () => {
     const home = mkdtempSync(join(tmpdir(), 'crossdock-home-'));
     try {

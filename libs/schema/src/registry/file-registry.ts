@@ -2,8 +2,15 @@ import { CrossdockError } from '#contracts';
 import type { NamedSchema, SchemaSet } from '../schema-set.ts';
 import type { RegisteredSchema, SchemaRegistry } from './schema-registry.ts';
 
-/** Ids of versions that no lock file has yet are made of their hash, above every id a lock file hands out. */
-const UNLOCKED = 0x4000_0000;
+/**
+ * Ids of versions that no lock file has yet are made of their hash, above every id a lock file hands out: one range for
+ * JSON Schemas, one for Avro. Once a user edits a schema without locking it, the old version is gone. A JSON document
+ * can be read without its schema (delivery validates against the one in force), so its id still says "JSON" and nothing
+ * on the topic dies of an edit; an Avro value cannot, and is honestly unknown.
+ */
+const UNLOCKED_JSON = 0x4000_0000;
+const UNLOCKED_AVRO = 0x6000_0000;
+const RANGE = 0x2000_0000;
 
 /** The registry that needs no server: ids come from the lock files beside the schemas. Never fails, never waits. */
 export function fileRegistry(schemas: SchemaSet): SchemaRegistry & { idOfNow(schemaName: string): number } {
@@ -23,7 +30,11 @@ export function fileRegistry(schemas: SchemaSet): SchemaRegistry & { idOfNow(sch
   return {
     idOfNow,
     idOf: async (schemaName) => idOfNow(schemaName),
-    byId: async (id) => known.get(id) ?? 'unknown',
+    byId: async (id) => {
+      const found = known.get(id);
+      if (found) return found;
+      return id >= UNLOCKED_JSON && id < UNLOCKED_JSON + RANGE ? { kind: 'JSON', definition: true } : 'unknown';
+    },
   };
 }
 
@@ -34,5 +45,6 @@ function lockedId(schemas: SchemaSet, schema: NamedSchema): number | undefined {
 }
 
 function unlockedId(schema: NamedSchema): number {
-  return UNLOCKED + (Number.parseInt(schema.hash.slice(0, 8), 16) % UNLOCKED);
+  const start = schema.kind === 'JSON' ? UNLOCKED_JSON : UNLOCKED_AVRO;
+  return start + (Number.parseInt(schema.hash.slice(0, 8), 16) % RANGE);
 }

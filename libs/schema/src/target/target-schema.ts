@@ -1,5 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import { BrokenSchema } from '../broken-schema.ts';
 import { JsonNumber } from '../json/value.ts';
 import type { Json } from '../json/value.ts';
 import { addExactKeywords, withExactKeywords } from './exact-keywords.ts';
@@ -20,13 +21,14 @@ export class TargetSchema {
   readonly #validate: ValidateFunction;
   readonly #texts: Map<string, string>;
 
-  /** Throws when the schema itself is broken; the message says why. */
+  /** Throws `BrokenSchema` when the schema itself is. */
   constructor(name: string, definition: JsonSchema) {
     this.name = name;
     this.definition = definition;
     this.#texts = new Map();
     const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false, validateFormats: true });
     addExactKeywords(ajv, (pointer) => this.#texts.get(pointer));
+    if (!ajv.validateSchema(definition as object)) throw brokenBy(ajv.errors ?? []);
     this.#validate = ajv.compile(withExactKeywords(definition) as object);
   }
 
@@ -39,6 +41,17 @@ export class TargetSchema {
     const unique = new Map(findings.map((finding) => [`${finding.path} ${finding.message}`, finding]));
     return [...unique.values()];
   }
+}
+
+/** The deepest complaint is the most precise one. */
+function brokenBy(errors: readonly ErrorObject[]): BrokenSchema {
+  const [worst] = [...errors].sort((a, b) => b.instancePath.length - a.instancePath.length);
+  const { path, message } = worst ? findingOf(worst) : { path: '', message: 'is not a JSON Schema' };
+  const steps = path
+    .split('/')
+    .slice(1)
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
+  return new BrokenSchema(`not a JSON Schema: ${steps.at(-1) ?? 'it'} ${message}`, steps);
 }
 
 /** ajv reads ordinary values; the text of each number is kept beside, by its pointer, for the exact checks. */
