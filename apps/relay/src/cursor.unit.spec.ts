@@ -6,6 +6,7 @@ import { World, type Plan, type Rules } from './testing/world.ts';
 
 const snapshot = (xmin: bigint, ids: bigint[], cut = false): Snapshot => ({
   xmin,
+  drawn: 0n,
   cut,
   rows: ids.map((id) => ({ id, topic: 't', key: 'k', headers: {}, payload: null, appendedAt: new Date(0) })),
 });

@@ -11,6 +11,10 @@ export const BATCH = { rows: 2000, bytes: 16 * 1024 * 1024 };
 const MOST_GAPS = 10_000;
 const BEAT_MS = 2000;
 const COMMANDS_MS = 500;
+/** An id drawn so long ago and not seen was rolled back, or its transaction is in no hurry. */
+const EXPECT_MS = 30_000;
+/** How long a stop waits for a log that neither takes nor refuses the batch in hand. */
+const STOP_MS = 5000;
 
 /** Somebody else leads now: nothing this leader writes counts any more. */
 export class Deposed extends Error {}
@@ -52,6 +56,7 @@ export async function lead(options: LeaderOptions): Promise<void> {
   const stopped = new Set(leadership.stopped);
   let cursor = leadership.cursor;
   let asleep = false;
+  let drawn = { id: 0n, at: 0 };
   let beatAt = performance.now();
   let commandsAt = 0;
 
@@ -61,6 +66,10 @@ export async function lead(options: LeaderOptions): Promise<void> {
     if (!(await beat(session, shard, epoch, value))) throw new Deposed();
     asleep = value;
     beatAt = performance.now();
+  };
+  const expecting = (seen: Snapshot, at: Cursor): boolean => {
+    if (seen.drawn !== drawn.id) drawn = { id: seen.drawn, at: performance.now() };
+    return at.gaps.length > 0 || (drawn.id > at.high && performance.now() - drawn.at < EXPECT_MS);
   };
   const store = async (next: Cursor, sent: Sent, dropped: bigint): Promise<void> => {
     const settled = await settle(session, { shard, epoch, cursor: next, asleep, ...sent });
@@ -90,7 +99,7 @@ export async function lead(options: LeaderOptions): Promise<void> {
         await flag(true);
         // what was committed before the flag could be seen rang no bell: look once more before lying down
       } else {
-        await pace.rest();
+        await pace.rest(expecting(snapshot, next));
         if (performance.now() - beatAt > BEAT_MS) await flag(asleep);
       }
       if (stop.aborted) return;
@@ -129,7 +138,8 @@ async function keepSending(
   try {
     for (let failures = 0; ; failures++) {
       try {
-        const sent = await send(options.log, snapshot.rows, stopped);
+        const sent = await beforeStopped(send(options.log, snapshot.rows, stopped), options.stop);
+        if (!sent) return undefined;
         if (failures > 0) options.surprised(`the log takes records again after ${failures} failed tries`);
         if (sent.aside.length > 0)
           options.surprised(
@@ -147,6 +157,24 @@ async function keepSending(
   } finally {
     clearInterval(timer);
     await beating;
+  }
+}
+
+/** Undefined when the log still hangs `STOP_MS` after a stop: nothing is settled, the next leader sends the batch again. */
+async function beforeStopped(sending: Promise<Sent>, stop: AbortSignal): Promise<Sent | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  let begin: (() => void) | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    begin = () => (timer = setTimeout(resolve, STOP_MS, undefined));
+    if (stop.aborted) begin();
+    else stop.addEventListener('abort', begin, { once: true });
+  });
+  sending.catch(() => {}); // whoever stops waiting does not want to hear of it either
+  try {
+    return await Promise.race([sending, late]);
+  } finally {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', begin!);
   }
 }
 

@@ -3,6 +3,8 @@ const FIRST = 5;
 const LONGEST = 250;
 /** From this pause on appends ring the doorbell: after 5 + 10 + 20 ms without a row. Under load it never rings. */
 const DROWSY = 40;
+/** Longest pause while ids are drawn that no read has shown: their transactions may end at any moment, without a ring. */
+const EXPECTING = 40;
 
 /**
  * How long to wait after a read that found nothing: 5 ms doubling to 250, cut short by the doorbell. A ring that came
@@ -30,10 +32,11 @@ export class Pace {
     return this.#pause >= DROWSY;
   }
 
-  async rest(): Promise<void> {
+  /** `expecting`: some transaction is known to be on its way */
+  async rest(expecting: boolean): Promise<void> {
     if (!this.#rung) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.#pause);
+        const timer = setTimeout(resolve, expecting ? Math.min(this.#pause, EXPECTING) : this.#pause);
         this.#wake = () => {
           clearTimeout(timer);
           resolve();

@@ -5,6 +5,7 @@ import { openEventLog } from '#event-log';
 import { countUnpublished } from '#outbox';
 import { ENVIRONMENT, Health, logger, Metrics, type Environment } from '#platform';
 import { Relay } from './relay.ts';
+import { startUpkeep } from './upkeep.ts';
 
 const log = logger('relay');
 
@@ -17,6 +18,7 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
   #database: Database | undefined;
   #log: EventLog | undefined;
   #relay: Relay | undefined;
+  #stopUpkeep: (() => Promise<void>) | undefined;
   #counted = 0;
 
   constructor(
@@ -36,18 +38,18 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
     const sasl = kafka?.sasl && { ...kafka.sasl, password: kafka.sasl.password.reveal() };
     const eventLog = (this.#log = await openEventLog({ kafka: kafka && { ...kafka, sasl }, database }));
     await eventLog.ensureTopics(declareTopics([]));
-    const relay = (this.#relay = new Relay({
-      database,
-      log: eventLog,
-      surprised: (message, cause) => log.warn(cause === undefined ? {} : { err: cause }, message),
-    }));
+    const surprised = (message: string, cause?: unknown): void =>
+      log.warn(cause === undefined ? {} : { err: cause }, message);
+    const relay = (this.#relay = new Relay({ database, log: eventLog, surprised }));
     await relay.start();
+    this.#stopUpkeep = startUpkeep(database, surprised);
     this.#health.register('relay: database', async () => void (await database.query('select 1')));
     this.#health.register('relay: log', () => eventLog.ping());
     this.#metrics.onScrape(() => this.#collect(database, relay));
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.#stopUpkeep?.();
     await this.#relay?.stop();
     await this.#log?.close();
     await this.#database?.close();

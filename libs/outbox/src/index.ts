@@ -8,6 +8,7 @@ export * from './lock-record.ts';
 export * from './outbox-event.ts';
 export * from './outbox.module.ts';
 export * from './outbox.ts';
+export * from './partitions.ts';
 export * from './read.ts';
 export * from './set-aside.ts';
 export * from './settle.ts';

@@ -1,6 +1,6 @@
 import { Module, type DynamicModule, type FactoryProvider } from '@nestjs/common';
-import type { Connection } from '#contracts';
-import { fileRegistry, loadSchemas, type SchemaRegistry } from '#schema';
+import { CRM_ENTITIES, crmTopic, type Connection } from '#contracts';
+import { confluentRegistry, fileRegistry, loadSchemas, type SchemaRegistry, type SchemaSet } from '#schema';
 import { Outbox } from './outbox.ts';
 
 export interface OutboxModuleOptions {
@@ -8,8 +8,8 @@ export interface OutboxModuleOptions {
   connections: ReadonlyMap<string, Connection>;
   /** folders laid out like schemas/ */
   schemaRoots: readonly string[];
-  /** default: the lock files in the roots */
-  registry?: SchemaRegistry;
+  /** a registry that speaks Confluent's REST API; default: the lock files in the roots */
+  registryUrl?: string;
 }
 
 /**
@@ -28,7 +28,12 @@ export class OutboxModule {
         {
           provide: Outbox,
           inject: options.inject ?? [],
-          useFactory: async (...injected: never[]) => openOutbox(await options.useFactory(...injected)),
+          useFactory: async (...injected: never[]) => {
+            const outbox = openOutbox(await options.useFactory(...injected));
+            // so that no transaction waits for a registry; one that is away now is asked again by the first append
+            await outbox.ready().catch(() => {});
+            return outbox;
+          },
         },
       ],
       exports: [Outbox],
@@ -37,7 +42,14 @@ export class OutboxModule {
 }
 
 /** The same without Nest. Throws ConfigurationError where schemas are broken. */
-export function openOutbox({ tenant, connections, schemaRoots, registry }: OutboxModuleOptions): Outbox {
+export function openOutbox({ tenant, connections, schemaRoots, registryUrl }: OutboxModuleOptions): Outbox {
   const schemas = loadSchemas({ roots: schemaRoots });
-  return new Outbox({ tenant, connections, schemas, registry: registry ?? fileRegistry(schemas) });
+  return new Outbox({ tenant, connections, schemas, registry: registryOf(schemas, registryUrl) });
+}
+
+function registryOf(schemas: SchemaSet, url: string | undefined): SchemaRegistry {
+  if (url === undefined) return fileRegistry(schemas);
+  return confluentRegistry(url, schemas, {
+    topics: new Map(CRM_ENTITIES.map((entity) => [crmTopic(entity), `canonical/${entity}`])),
+  });
 }

@@ -1,4 +1,5 @@
 import {
+  CRM_ENTITIES,
   CrossdockError,
   crmTopic,
   entityOfType,
@@ -48,6 +49,13 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+  }
+
+  /** Asks the registry for the ids of all canonical schemas. Throws retryable errors while it cannot be reached. */
+  async ready(): Promise<void> {
+    const { schemas, registry } = this.#options;
+    const wanted = CRM_ENTITIES.filter((entity) => schemas.canonical(entity));
+    await Promise.all(wanted.map((entity) => registry.idOf(`canonical/${entity}`)));
   }
 
   /**

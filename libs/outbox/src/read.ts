@@ -17,6 +17,8 @@ export interface Snapshot {
   xmin: bigint;
   /** by id */
   rows: UnreadRow[];
+  /** the highest id ever drawn: above the cursor something is on its way, or was rolled back */
+  drawn: bigint;
   /** a limit cut the list: nothing is known of ids above the last row */
   cut: boolean;
 }
@@ -30,8 +32,11 @@ export interface Snapshot {
 const READ: Statement = {
   name: 'outbox-read',
   text: `
-    select seen.xmin, row.*
-    from (select pg_snapshot_xmin(pg_current_snapshot())::text as xmin) as seen
+    select seen.xmin, seen.drawn, row.*
+    from (
+      select pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
+        (select case when is_called then last_value else 0 end from ${SCHEMA}.outbox_id) as drawn
+    ) as seen
     left join lateral (
       select * from (
         select *, count(*) over () as candidates,
@@ -55,6 +60,7 @@ const READ: Statement = {
 
 interface Row {
   xmin: string;
+  drawn: bigint;
   id: bigint | null;
   topic: string;
   key: string;
@@ -81,6 +87,7 @@ export async function readOutbox(
   const rows = first.id === null ? [] : found;
   return {
     xmin: BigInt(first.xmin),
+    drawn: first.drawn,
     rows: rows.map((row) => ({
       id: row.id!,
       topic: row.topic,

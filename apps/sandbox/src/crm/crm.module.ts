@@ -11,12 +11,12 @@ import { CrmService } from './crm.service.ts';
 @Module({
   imports: [
     OutboxModule.registerAsync({
-      inject: [CONFIGURATION, SCHEMA_ROOTS],
-      useFactory: ({ tenant, connections }: Configuration, schemaRoots: readonly string[]) => ({
-        tenant,
-        connections,
-        schemaRoots,
-      }),
+      inject: [CONFIGURATION, SCHEMA_ROOTS, ENVIRONMENT],
+      useFactory: (
+        { tenant, connections }: Configuration,
+        schemaRoots: readonly string[],
+        { schemaRegistryUrl }: Environment,
+      ) => ({ tenant, connections, schemaRoots, registryUrl: schemaRegistryUrl }),
     }),
   ],
   controllers: [CrmController],

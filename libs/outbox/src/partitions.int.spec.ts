@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { clonedDatabase, type ClonedDatabase } from '#testing';
+import { extendOutbox, pruneOutbox } from './partitions.ts';
+
+describe('the partitions of the outbox', () => {
+  let clone: ClonedDatabase;
+  beforeEach(async () => {
+    clone = await clonedDatabase();
+  });
+  afterEach(() => clone.close());
+
+  const insert = (id: bigint, age = '0 days'): Promise<unknown> =>
+    clone.database.query(
+      `insert into outbox (id, event_id, aggregatetype, aggregateid, type, topic, key, headers, appended_at)
+       values ($1, gen_random_uuid(), 'order', '1', 't', 't', 'k', '{}', now() - $2::interval)`,
+      [id, age],
+    );
+  const home = async (id: bigint): Promise<string> =>
+    (
+      await clone.database.query<{ home: string }>(
+        'select tableoid::regclass::text as home from outbox where id = $1',
+        [id],
+      )
+    )[0]!.home;
+
+  it('are made before they are needed, one at a time, by whoever comes first', async () => {
+    expect(await extendOutbox(clone.database)).toEqual([]);
+    await clone.database.query("select setval('outbox_id', 4999990)");
+    const made = await Promise.all([extendOutbox(clone.database), extendOutbox(clone.database)]);
+    expect(made.flat()).toEqual(['outbox_2']);
+    await insert(5_000_001n);
+    expect(await home(5_000_001n)).toBe('outbox_2');
+  });
+
+  it('are dropped when published, old and finished, and not before', async () => {
+    await clone.database.query("select setval('outbox_id', 5000010)");
+    await extendOutbox(clone.database);
+    await insert(17n, '500 days');
+    expect(await pruneOutbox(clone.database, 400)).toEqual([]);
+    await clone.database.query(
+      `update relay_cursor set high = 5000010, gaps = '[{"from": "9", "to": "9", "xid": null, "proven": false}]'`,
+    );
+    expect(await pruneOutbox(clone.database, 400)).toEqual([]);
+    await clone.database.query("update relay_cursor set gaps = '[]'");
+    expect(await pruneOutbox(clone.database, 600)).toEqual([]);
+    await clone.database.query("insert into relay_set_aside (id, key, reason) values (17, 'k', 'too large')");
+    expect(await pruneOutbox(clone.database, 400)).toEqual([]);
+    await clone.database.query('update relay_set_aside set published_at = now()');
+    await clone.database.query(`
+      insert into delivery (lane_id, document_id, event_id, event_type, source, flow, connection, document, key, tenant, entity,
+        record_id, aggregate_version, kind, status, bundle, fan_out, topic, "partition", "offset", event_topic, event_partition,
+        event_offset, event_logged_at, accepted_at)
+      select 1, gen_random_uuid(), event_id, 't', 's', 'f', 'c', 'd', 'k', 't', 'e', 'r', 1, 'document', 'PARKED',
+        'b', 1, 't', 0, 0, 't', 0, 0, now(), now() from outbox where id = 17`);
+    expect(await pruneOutbox(clone.database, 400)).toEqual([]);
+    await clone.database.query("update delivery set status = 'RESOLVED_MANUAL'");
+    expect(await pruneOutbox(clone.database, 400)).toEqual(['outbox_1']);
+    expect(await clone.database.query('select 1 from outbox')).toEqual([]);
+  });
+});
