@@ -14,6 +14,7 @@ import { FailuresController } from './failures/failures.controller.ts';
 import { EventRecords } from './mappings/event-records.ts';
 import { MappingsController } from './mappings/mappings.controller.ts';
 import { Mappings } from './mappings/mappings.ts';
+import { Collector } from './metrics/collector.ts';
 import { Names } from './names.ts';
 import { SchemaRegistryController } from './schemas/schema-registry.controller.ts';
 import { StatusController } from './status/status.controller.ts';
@@ -55,6 +56,7 @@ export const CONTROLLERS = [
     RecordNumbers,
     StatusService,
     CommandService,
+    Collector,
   ],
 })
 export class ConsoleModule {}

@@ -12,6 +12,14 @@ export interface Fate {
   unpublished: boolean;
   count: number;
   oldest: Date;
+  /** how many of them passed their flow's freshness within the window asked for */
+  crossed: number;
+}
+
+/** Between two moments of the database's clock. */
+export interface Window {
+  from: Date;
+  to: Date;
 }
 
 export interface Fates {
@@ -33,16 +41,16 @@ export const FIRST_MARK: Mark = { floor: 0n, open: [] };
 /** More open events than this are found again by scanning instead of by id. */
 const MOST_OPEN = 10_000;
 
-/** `$1` floor, `$2` open ids, `$3` the configuration's flows as JSON, `$4` the most open ids to give back. */
+/** `$1` floor, `$2` open ids, `$3` flows as JSON, `$4` the most open ids to give back, `$5` and `$6` the window. */
 const SQL = `
   with flow as materialized (
-    select * from jsonb_to_recordset($3::jsonb) as f (flow text, entity text, sources text[])
+    select * from jsonb_to_recordset($3::jsonb) as f (flow text, entity text, sources text[], freshness float8)
   ), candidate as (
     select * from crm_event where outbox_id > $1
     union all
     select * from crm_event where outbox_id = any($2::bigint[])
   ), wanted as materialized (
-    select f.flow, e.outbox_id, e.event_id, e.accepted_at
+    select f.flow, f.freshness, e.outbox_id, e.event_id, e.accepted_at
     from candidate e join flow f on f.entity = e.entity and e.source = any(f.sources)
     where e.replay_of is null
       and not exists (select 1 from delivery_key k where k.event_id = e.event_id and k.flow = f.flow)
@@ -58,6 +66,8 @@ const SQL = `
     from wanted w
   )
   select flow, fate, unpublished, count(*)::int as count, min(accepted_at) as oldest,
+    count(*) filter (where accepted_at + freshness * interval '1 second' > $5::timestamptz
+      and accepted_at + freshness * interval '1 second' <= $6::timestamptz)::int as crossed,
     case when count(*) <= $4 then array_agg(outbox_id) end as ids, min(outbox_id) as first
   from judged where fate <> 'unwanted'
   group by flow, fate, unpublished`;
@@ -73,14 +83,31 @@ const PROVEN = `
   from relay_cursor c left join lateral jsonb_array_elements(c.gaps) as gap on true`;
 
 /** Called within the same snapshot as the counts of deliveries. */
-export async function eventFates(db: Queryable, flows: Iterable<Flow>, mark: Mark): Promise<Fates> {
-  const asJson = JSON.stringify([...flows].map(({ name, entity, from }) => ({ flow: name, entity, sources: from })));
-  const rows = await db.query<Row>(SQL, [mark.floor, mark.open, asJson, MOST_OPEN]);
+export async function eventFates(
+  db: Queryable,
+  flows: Iterable<Flow>,
+  mark: Mark,
+  window: Window | undefined = undefined,
+): Promise<Fates> {
+  const parts = [mark.floor, mark.open, flowsAsJson(flows), MOST_OPEN, window?.from ?? null, window?.to ?? null];
+  const rows = await db.query<Row>(SQL, parts);
   const [row] = await db.query<{ proven: bigint | null }>(PROVEN);
   return {
-    fates: rows.map(({ flow, fate, unpublished, count, oldest }) => ({ flow, fate, unpublished, count, oldest })),
+    fates: rows.map(({ ids: _ids, first: _first, ...fate }) => fate),
     mark: nextMark(mark, row?.proven ?? 0n, rows),
   };
+}
+
+/** What the statements need of the configuration's flows; freshness in seconds. */
+export function flowsAsJson(flows: Iterable<Flow>): string {
+  return JSON.stringify(
+    [...flows].map(({ name, entity, from, freshnessMs }) => ({
+      flow: name,
+      entity,
+      sources: from,
+      freshness: freshnessMs === undefined ? null : freshnessMs / 1_000,
+    })),
+  );
 }
 
 function nextMark(mark: Mark, proven: bigint, rows: readonly Row[]): Mark {

@@ -1,10 +1,11 @@
 /**
- * `work`, at most so often that it takes no more than `share` of the time: callers in between get the last answer, callers
- * at once share one run. Work faster than `least` ms is never held back. A failure is not kept.
+ * `work`, at most so often that it takes no more than `share` of the time, and not again within `every` ms: callers in
+ * between get the last answer, callers at once share one run. Work faster than `least` ms is held back by `every` alone. A
+ * failure is not kept.
  */
 export function paced<T>(
   work: () => Promise<T>,
-  pace: { share: number; least: number },
+  pace: { share: number; least: number; every?: number },
   now: () => number = () => performance.now(),
 ): () => Promise<T> {
   let running: Promise<T> | undefined;
@@ -14,7 +15,8 @@ export function paced<T>(
     try {
       const value = await work();
       const took = now() - begun;
-      last = { value, until: took < pace.least ? 0 : now() + took / pace.share - took };
+      const rest = took < pace.least ? 0 : took / pace.share - took;
+      last = { value, until: now() + Math.max(rest, pace.every ?? 0) };
       return value;
     } finally {
       running = undefined;

@@ -7,6 +7,9 @@ export interface Unfinished {
   currency: string | null;
   /** decimal text; null where the flow values nothing */
   amount: string | null;
+  /** how long ago they were accepted: under 5 minutes, an hour, a day, or longer */
+  age: '5m' | '1h' | '1d' | 'older';
+  count: number;
   oldest: Date;
 }
 
@@ -17,8 +20,15 @@ export const UNFINISHED_SQL = `status not in (${DELIVERY_STATUSES.filter((status
 
 /** What is not finished, from the partial index: the cost follows the backlog, not the history. */
 const SQL = `
-  select flow, status, currency, trim_scale(sum(amount))::text as amount, min(accepted_at) as oldest
-  from delivery where ${UNFINISHED_SQL}
-  group by flow, status, currency`;
+  select flow, status, currency, age, count(*)::int as count, trim_scale(sum(amount))::text as amount, min(accepted_at) as oldest
+  from (
+    select flow, status, currency, amount, accepted_at,
+      case when clock_timestamp() - accepted_at < interval '5 minutes' then '5m'
+           when clock_timestamp() - accepted_at < interval '1 hour' then '1h'
+           when clock_timestamp() - accepted_at < interval '1 day' then '1d'
+           else 'older' end as age
+    from delivery where ${UNFINISHED_SQL}
+  ) as open
+  group by flow, status, currency, age`;
 
 export const unfinished = (db: Queryable): Promise<Unfinished[]> => db.query<Unfinished>(SQL);
