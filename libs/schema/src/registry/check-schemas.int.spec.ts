@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -140,6 +140,25 @@ describe('the gate for schemas', () => {
         [join(root, 'targets/erp/customer.json'), expect.any(Number)],
       ]),
     );
+  });
+
+  it('takes the schemas of a user without a lock, also in the place of ours', () => {
+    const home = mkdtempSync(join(tmpdir(), 'crossdock-home-'));
+    try {
+      mkdirSync(join(home, 'targets/erp'), { recursive: true });
+      mkdirSync(join(home, 'canonical'));
+      writeFileSync(join(home, 'targets/erp/customer.json'), '{ "type": "object", "required": ["vat"] }');
+      writeFileSync(join(home, 'targets/erp/other.json'), '{ "type": "object" }');
+      expect(checkSchemas({ root: home, base: [ours] })).toEqual({ findings: [], added: [] });
+      const registry = fileRegistry(loadSchemas({ roots: [ours, home] }));
+      expect(registry.idOfNow('erp/customer')).toBeGreaterThan(0x4000_0000);
+
+      const money = readFileSync(join(ours, 'canonical/money.avsc'), 'utf8');
+      writeFileSync(join(home, 'canonical/money.avsc'), money.replace('"scale": 9', '"scale": 2'));
+      expect(checkSchemas({ root: home, base: [ours] }).findings.length).toBeGreaterThan(0);
+    } finally {
+      rmSync(home, { recursive: true });
+    }
   });
 
   it.each([

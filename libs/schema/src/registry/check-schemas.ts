@@ -34,7 +34,8 @@ const USER_FIRST_ID = 10_001;
 /**
  * The gate for schemas, run by `crossdock check` and `crossdock generate`: every file can be read, every field says
  * what it means and who may see it, and what changed is backward compatible with **every** locked version, because
- * events stay on topics and in the outbox for longer than any deployment. The lock only grows.
+ * events stay on topics and in the outbox for longer than any deployment. The lock only grows. A user's root without a
+ * lock is taken as it is: ids are then made of the content (see `fileRegistry`).
  */
 export function checkSchemas({ root, base = [], update = false }: CheckOptions): CheckResult {
   let schemas: SchemaSet;
@@ -48,13 +49,16 @@ export function checkSchemas({ root, base = [], update = false }: CheckOptions):
   const findings = [...lockFindings(root, lock.schemas), ...proseFindings(schemas, root)];
   let nextId = Math.max(base.length > 0 ? USER_FIRST_ID - 1 : 0, ...lock.schemas.map((version) => version.id)) + 1;
 
+  const ownIds = new Set(lock.schemas.map((version) => version.id));
   const added: LockedVersion[] = [];
   for (const schema of schemas.published.values()) {
     const file = schemas.files.get(schema.name)!;
     if (relative(root, file).startsWith('..')) continue;
     const versions = [...schemas.locked.values()].filter((version) => version.name === schema.name);
     if (versions.some((version) => version.hash === schema.hash)) continue;
-    const problems = compatibilityFindings(schema, versions, schemas);
+    // a user may put a target's schema of another shape in the place of ours, but events must stay readable
+    const binding = schema.kind === 'AVRO' ? versions : versions.filter(({ id }) => ownIds.has(id));
+    const problems = compatibilityFindings(schema, binding, schemas);
     findings.push(...problems);
     if (problems.length > 0) continue;
     const version = Math.max(0, ...versions.map((other) => other.version)) + 1;
@@ -69,6 +73,7 @@ export function checkSchemas({ root, base = [], update = false }: CheckOptions):
   }
   const told = added.map(({ name, version, id }) => ({ name, version, id }));
   if (added.length === 0 || findings.length > 0) return { findings, added: [] };
+  if (!update && base.length > 0 && lock.schemas.length === 0) return { findings: [], added: [] };
   if (!update) return { findings: added.map((version) => missingFinding(version, schemas)), added: [] };
   writeFileSync(join(root, LOCK_FILE), writeLock({ format: 1, schemas: [...lock.schemas, ...added] }));
   return { findings: [], added: told };

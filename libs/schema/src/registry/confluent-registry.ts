@@ -1,10 +1,10 @@
-import { CrossdockError } from '#contracts';
+import { CRM_ENTITIES, CrossdockError, crmTopic, RESULT_TOPIC } from '#contracts';
 import type { NamedSchema, SchemaSet } from '../schema-set.ts';
 import { canonicalHash } from './canonical-form.ts';
 import type { RegisteredSchema, SchemaRegistry } from './schema-registry.ts';
 
 export interface ConfluentOptions {
-  /** topic -> schema name: the subjects are `<topic>-value`. A schema on no topic has its own name, with dots, as subject. */
+  /** topic -> schema name: the subjects are `<topic>-value`. The topics of events and results are known anyway; any other schema has its own name, with dots, as subject. */
   topics?: ReadonlyMap<string, string>;
   /** how long one request may take, ms; default 5000 */
   timeoutMs?: number;
@@ -12,6 +12,11 @@ export interface ConfluentOptions {
   unknownMs?: number;
 }
 
+/** Topics that are the same everywhere; those of documents depend on the connections' names. */
+const FIXED_SUBJECTS: ReadonlyMap<string, string> = new Map([
+  ...CRM_ENTITIES.map((entity): [string, string] => [`canonical/${entity}`, `${crmTopic(entity)}-value`]),
+  ['envelope/sync-result', `${RESULT_TOPIC}-value`],
+]);
 const SUBJECT_UNKNOWN = 40401;
 const VERSION_UNKNOWN = 40402;
 const SCHEMA_UNKNOWN = 40403;
@@ -33,7 +38,9 @@ export function confluentRegistry(url: string, schemas: SchemaSet, options: Conf
     const topics = [...(options.topics ?? [])]
       .filter(([, name]) => name === schemaName)
       .map(([topic]) => `${topic}-value`);
-    return topics.length > 0 ? topics : [schemaName.replaceAll('/', '.')];
+    const fixed = FIXED_SUBJECTS.get(schemaName);
+    if (topics.length > 0) return topics;
+    return [fixed ?? schemaName.replaceAll('/', '.')];
   };
 
   const register = async (schema: NamedSchema): Promise<number> => {
