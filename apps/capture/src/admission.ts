@@ -9,8 +9,21 @@ export const HOOKS = '/hooks/';
 /** Requests in hand at once. With a mebibyte each, this is what capture may hold in memory; more is told to come back. */
 const MAX_IN_FLIGHT = 256;
 
-/** Bounds what reaches us before a byte of a body is read: how many requests, and how large each. */
-export function admit(fastify: FastifyInstance, most = MAX_IN_FLIGHT): void {
+/** ms. A mebibyte in this time is a very slow line; whoever sends slower holds a place for nothing. */
+const BODY_DEADLINE = 15_000;
+
+export interface AdmissionOptions {
+  /** requests in hand at once */
+  most?: number;
+  /** ms for the whole body to arrive */
+  bodyDeadline?: number;
+}
+
+/** Bounds what reaches us before a byte of a body is read: how many requests, how large each, and how slow. */
+export function admit(
+  fastify: FastifyInstance,
+  { most = MAX_IN_FLIGHT, bodyDeadline = BODY_DEADLINE }: AdmissionOptions = {},
+): void {
   let inFlight = 0;
   fastify.addHook('onRequest', async (request, reply) => {
     if (!request.url.startsWith(HOOKS)) return;
@@ -23,7 +36,13 @@ export function admit(fastify: FastifyInstance, most = MAX_IN_FLIGHT): void {
       );
     setContentTypeAside(request);
     inFlight++;
-    reply.raw.once('close', () => inFlight--);
+    const slow = setTimeout(() => {
+      if (!request.raw.complete) request.raw.destroy();
+    }, bodyDeadline);
+    reply.raw.once('close', () => {
+      inFlight--;
+      clearTimeout(slow);
+    });
     if (declaredLength(request) <= MAX_BYTES) return;
     const { status, code, detail } = tooLarge('the body');
     return send(reply, problem(status, code, detail, { headers: { connection: 'close' } }));

@@ -87,7 +87,7 @@ export class Normaliser {
     for (const key of keys) this.#busy.add(key);
     try {
       const leases = await this.#database.query<Lease>(CLAIM_LEASES, [keys, this.#options.leaseMs]);
-      if (leases.length === 0) return false;
+      if (leases.length === 0) return this.#hints.size > 0; // others hold them, and what they leave the poll finds
       this.#count(await this.#work(leases));
       return true;
     } finally {
@@ -145,6 +145,6 @@ export class Normaliser {
   }
 
   #rouse(): void {
-    for (const wake of [...this.#sleeping]) wake();
+    for (const wake of this.#sleeping) wake();
   }
 }

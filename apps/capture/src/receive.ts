@@ -1,4 +1,4 @@
-import type { RawRequest } from '#contracts';
+import type { RawEvent, RawRequest } from '#contracts';
 import { logger, type Metrics } from '#platform';
 import { answerItems, problem, refusedItem, type Answer, type AnswerItem } from './answer.ts';
 import { codeOf, fault, isAway } from './fault.ts';
@@ -30,10 +30,15 @@ export class Receive {
   async receive(name: string, request: RawRequest): Promise<Answer> {
     const started = performance.now();
     const connection = this.#sources.get(name) === undefined ? 'unknown' : name;
-    const answer = await this.#answer(name, request);
-    this.#metrics.count('captureRequests', { connection, status: String(answer.status) });
-    this.#metrics.observe('captureSeconds', { connection }, (performance.now() - started) / 1000);
-    return answer;
+    let status = 500;
+    try {
+      const answer = await this.#answer(name, request);
+      status = answer.status;
+      return answer;
+    } finally {
+      this.#metrics.count('captureRequests', { connection, status: String(status) });
+      this.#metrics.observe('captureSeconds', { connection }, (performance.now() - started) / 1000);
+    }
   }
 
   async #answer(name: string, incoming: RawRequest): Promise<Answer> {
@@ -63,10 +68,18 @@ export class Receive {
       return problem(503, 'CROSSDOCK_CAPTURE_UNAVAILABLE', 'nothing was taken for sure; send it again', {
         headers: RETRY_AFTER,
       });
+    this.#countDefects(name, events, stored);
     const kept = stored.values();
     const items = split.items.map((item) => (item.ok ? kept.next().value! : refusedItem(item)));
     for (const { result } of items) this.#metrics.count('captureItems', { connection: name, result });
     return answerItems(items);
+  }
+
+  /** What can be kept and never become an event is rejected as it is kept. */
+  #countDefects(connection: string, events: readonly RawEvent[], stored: readonly AnswerItem[]): void {
+    for (const [at, { result }] of stored.entries())
+      if (result === 'accepted' && events[at]!.defect)
+        this.#metrics.count('normalised', { connection, result: 'rejected' });
   }
 
   /** What the database says, or that it cannot say for sure. */

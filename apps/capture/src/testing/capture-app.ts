@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Database } from '#db';
 import { openRuntime, readEnvironment } from '#platform';
 import { start } from '../main.ts';
@@ -60,9 +60,17 @@ export interface CaptureApp {
 }
 
 /** Capture as it runs alone, with a configuration of four sources, on a database that a test brings. */
-export async function captureApp(databaseUrl: string, configuration = CONFIGURATION): Promise<CaptureApp> {
+export async function captureApp(
+  databaseUrl: string,
+  configuration = CONFIGURATION,
+  files: Readonly<Record<string, string>> = {},
+): Promise<CaptureApp> {
   const home = mkdtempSync(join(tmpdir(), 'crossdock-capture-'));
   writeFileSync(join(home, 'crossdock.yaml'), configuration);
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(home, name)), { recursive: true });
+    writeFileSync(join(home, name), text);
+  }
   const environment = readEnvironment({
     CROSSDOCK_HOME: home,
     CROSSDOCK_DATA: home,
