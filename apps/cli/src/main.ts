@@ -2,7 +2,8 @@ import { ConfigurationError, CrossdockError, formatFinding } from '#contracts';
 import { COMMANDS } from './command-table.ts';
 import { EXIT, PROCESS_IO, type Io } from './io.ts';
 
-process.exitCode = await runCommand(process.argv.slice(2), PROCESS_IO);
+// exit at once: a start that failed half-way leaves pools and timers that would keep the process alive
+process.exit(await runCommand(process.argv.slice(2), PROCESS_IO));
 
 /** What the person did wrong is said in one line each, with exit code 2; only faults of ours show a stack. */
 async function runCommand(args: readonly string[], io: Io): Promise<number> {
