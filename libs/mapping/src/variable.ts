@@ -30,6 +30,11 @@ export const VARIABLES: Readonly<Record<string, Variable>> = {
     doc: 'the id of the event; of the first one where this is a replay, so that a replay makes the same document',
     run: (scope) => scope.envelope.replayof ?? scope.envelope.id,
   },
+  $requestKey: {
+    shape: TEXT,
+    doc: 'the key of the request, for targets that take an idempotency key in the body; put in when the document is sent',
+    run: () => '$requestKey',
+  },
 };
 
 export function variableExpression(name: string, at: At, context: Context): Expression | undefined {
