@@ -32,7 +32,7 @@ export default async function run(): Promise<void> {
     print('relay', without);
     print('relay, unrelated transaction open', held);
     print('below xmin, unrelated transaction open', peer);
-    console.log(`  ratio of p99, with / without   ${(quantile(held, 0.99) / quantile(without, 0.99)).toFixed(2)}`);
+    say(`  ratio of p99, with / without   ${(quantile(held, 0.99) / quantile(without, 0.99)).toFixed(2)}`);
   } finally {
     await database.close();
     await server.stop();
@@ -42,7 +42,11 @@ export default async function run(): Promise<void> {
 
 async function ours(database: Database, hold: boolean): Promise<number[]> {
   const arrived = new Arrivals();
-  const relay = new Relay({ database, log: arrived, surprised: (message, cause) => console.error(message, cause) });
+  const relay = new Relay({
+    database,
+    log: arrived,
+    surprised: (message, cause) => say(`${message}: ${String(cause)}`),
+  });
   await relay.start();
   const release = hold ? await unrelated(database) : async () => {};
   const waits = await load(database, arrived);
@@ -160,5 +164,9 @@ function quantile(values: readonly number[], q: number): number {
 
 function print(name: string, waits: readonly number[]): void {
   const [p50, p99] = [0.5, 0.99].map((q) => quantile(waits, q).toFixed(1));
-  console.log(`  ${name.padEnd(40)} commit to log p50 ${p50} ms, p99 ${p99} ms (${waits.length} events)`);
+  say(`  ${name.padEnd(40)} commit to log p50 ${p50} ms, p99 ${p99} ms (${waits.length} events)`);
+}
+
+function say(line: string): void {
+  process.stdout.write(line + '\n');
 }

@@ -79,7 +79,7 @@ async function fill(database: Database): Promise<void> {
 
 async function drainOurs(database: Database, log: EventLog): Promise<Drained> {
   await database.query("update relay_cursor set high = 0, gaps = '[]'");
-  const relay = new Relay({ database, log, surprised: (message, cause) => console.error(message, cause) });
+  const relay = new Relay({ database, log, surprised: (message, cause) => say(`${message}: ${String(cause)}`) });
   return measured(ROWS, async () => {
     await relay.start();
     while (relay.state.published < ROWS) await new Promise((resolve) => setTimeout(resolve, 2));
@@ -144,10 +144,10 @@ function median(runs: readonly Drained[]): Drained {
 function print(name: string, ours: Drained, peer: Drained): void {
   const show = ({ perSecond, cpuMicros }: Drained): string =>
     `${Math.round(perSecond).toLocaleString('en')} rows/s, ${cpuMicros.toFixed(1)} us CPU of Node per row`;
-  console.log(`  ${name}`);
-  console.log(`    relay            ${show(ours)}`);
-  console.log(`    claim and mark   ${show(peer)}`);
-  console.log(`    ratio            ${(ours.perSecond / peer.perSecond).toFixed(1)}`);
+  say(`  ${name}`);
+  say(`    relay            ${show(ours)}`);
+  say(`    claim and mark   ${show(peer)}`);
+  say(`    ratio            ${(ours.perSecond / peer.perSecond).toFixed(1)}`);
 }
 
 /** Takes records and forgets them. */
@@ -162,4 +162,8 @@ class Nowhere implements EventLog {
   }
   async ping(): Promise<void> {}
   async close(): Promise<void> {}
+}
+
+function say(line: string): void {
+  process.stdout.write(line + '\n');
 }
