@@ -1,5 +1,5 @@
 import kafkajs from 'kafkajs';
-import type { Kafka, SASLOptions } from 'kafkajs';
+import type { Kafka, RetryOptions, SASLOptions } from 'kafkajs';
 import type { Secret } from '#contracts';
 import { patchKafkajs } from './patches.ts';
 
@@ -19,7 +19,7 @@ export const RETRY = { retries: 60, initialRetryTime: 100, maxRetryTime: 500 };
  * What kafkajs logs is what it retries by itself ("coordinator is loading" as ERROR on every new broker): passed on as
  * debug. What matters comes to us as an error or an event and is told by those.
  */
-export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, onLog: OnLog): Kafka {
+export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, onLog: OnLog, retry: RetryOptions = RETRY): Kafka {
   patchKafkajs();
   return new kafkajs.Kafka({
     clientId: 'crossdock',
@@ -28,7 +28,7 @@ export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, onLog: OnLo
     sasl: sasl && ({ ...sasl, password: revealed(sasl.password) } as SASLOptions),
     connectionTimeout: 5_000,
     requestTimeout: 15_000,
-    retry: RETRY,
+    retry,
     logLevel: kafkajs.logLevel.WARN,
     logCreator:
       () =>

@@ -16,6 +16,12 @@ interface Generation {
   retired: boolean;
 }
 
+/** The sends of one partition, one after the other. */
+interface Lane {
+  tail: Promise<void>;
+  failures: number;
+}
+
 /**
  * The one safe way to produce with kafkajs 2.2.4, which otherwise **loses acknowledged records when a leader dies** (up
  * to 29 in a round against three brokers; this way 0 in 12 rounds):
@@ -29,10 +35,13 @@ interface Generation {
  * - after any failed `send()` a new producer (a new producer id): the failed batch may be in the log under the sequence
  *   number that the old producer would give to the next one, which would vanish the same way; and after
  *   OUT_OF_ORDER_SEQUENCE_NUMBER the old one fails for ever
+ *
+ * And to keep the order of a key when its caller appends again: what was given for a partition before the failure of an
+ * earlier batch was known fails with it instead of overtaking it.
  */
 export class SafeProducer {
   readonly #kafka: Kafka;
-  readonly #chains = new Map<string, Promise<void>>();
+  readonly #lanes = new Map<string, Lane>();
   readonly #open = new Set<Generation>();
   #current: Generation | undefined;
 
@@ -46,21 +55,24 @@ export class SafeProducer {
    */
   send(topic: string, partition: number, batches: readonly (readonly SafeMessage[])[]): Promise<void> {
     const place = `${topic}/${partition}`;
-    const before = this.#chains.get(place) ?? Promise.resolve();
-    const sent = before.then(async () => {
+    const lane = this.#lanes.get(place) ?? { tail: Promise.resolve(), failures: 0 };
+    this.#lanes.set(place, lane);
+    const { failures } = lane;
+    const sent = lane.tail.then(async () => {
+      if (lane.failures !== failures) throw new Error(`an earlier batch for ${place} failed`);
       for (const messages of batches) await this.#sendOne(topic, partition, messages);
     });
-    const settled = sent.catch(() => {});
-    this.#chains.set(place, settled);
+    const settled = sent.catch(() => void (lane.failures = failures + 1));
+    lane.tail = settled;
     void settled.then(() => {
-      if (this.#chains.get(place) === settled) this.#chains.delete(place);
+      if (lane.tail === settled) this.#lanes.delete(place);
     });
     return sent;
   }
 
   /** Finishes what was given, then disconnects. */
   async close(): Promise<void> {
-    await Promise.all(this.#chains.values());
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.tail));
     if (this.#current) this.#retire(this.#current);
     await Promise.all([...this.#open].map((generation) => this.#disconnect(generation)));
   }

@@ -11,6 +11,7 @@ import { unknownTopic } from '../drift.ts';
 import type { TopicAsIs } from '../drift.ts';
 import { partitionOf } from '../partition.ts';
 import { batchLimit, refuseUnfit } from '../refuse.ts';
+import { appendRecords } from './append.ts';
 import type { PlacedRecord } from './append.ts';
 import { readLag } from './lag.ts';
 import { PostgresSubscription } from './postgres-subscription.ts';
@@ -53,7 +54,10 @@ export class PostgresEventLog implements EventLog {
     this.#leaseMs = leaseMs;
     this.#closes = closes;
     this.#log = onLog;
-    this.#writer = new Writer(database, () => this.#appended());
+    this.#writer = new Writer(
+      (records) => appendRecords(database, records),
+      () => this.#appended(),
+    );
   }
 
   async append(records: readonly LogRecord[]): Promise<void> {

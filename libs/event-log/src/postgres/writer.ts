@@ -1,6 +1,4 @@
-import type { Database } from '#db';
 import { recordBytes } from '../refuse.ts';
-import { appendRecords } from './append.ts';
 import type { PlacedRecord } from './append.ts';
 
 const MAX_RECORDS = 2_000;
@@ -14,16 +12,17 @@ interface Waiting {
 
 /**
  * One transaction at a time per process; calls that come meanwhile share the next one. Keeps the order of the calls
- * (two connections could lock the partition the other way round) and makes a commit, an fsync, cheap per record.
+ * (two connections could lock the partition the other way round) and makes a commit, an fsync, cheap per record. What was
+ * given before a failure was known fails with it: it must not overtake what its caller now appends again.
  */
 export class Writer {
-  readonly #database: Database;
+  readonly #append: (records: readonly PlacedRecord[]) => Promise<void>;
   readonly #afterCommit: () => void;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(database: Database, afterCommit: () => void) {
-    this.#database = database;
+  constructor(append: (records: readonly PlacedRecord[]) => Promise<void>, afterCommit: () => void) {
+    this.#append = append;
     this.#afterCommit = afterCommit;
   }
 
@@ -43,14 +42,11 @@ export class Writer {
     while (this.#waiting.length > 0) {
       const taken = this.#take();
       try {
-        await appendRecords(
-          this.#database,
-          taken.flatMap((call) => call.records),
-        );
+        await this.#append(taken.flatMap((call) => call.records));
         for (const call of taken) call.resolve();
         this.#afterCommit();
       } catch (cause) {
-        for (const call of taken) call.reject(cause);
+        for (const call of [...taken, ...this.#waiting.splice(0)]) call.reject(cause);
       }
     }
     this.#running = undefined;

@@ -1,0 +1,85 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Kafka, ProducerConfig, ProducerRecord } from 'kafkajs';
+import { SafeProducer } from './safe-producer.ts';
+
+interface Sent {
+  producer: number;
+  record: ProducerRecord;
+  ok(): void;
+  fail(cause: Error): void;
+}
+
+/** kafkajs seen from its caller: what was sent by which producer, ended when the test says so. */
+function pretendKafka() {
+  const sent: Sent[] = [];
+  const configs: ProducerConfig[] = [];
+  const closed: number[] = [];
+  const kafka = {
+    producer: (config: ProducerConfig) => {
+      const producer = configs.push(config);
+      return {
+        connect: async () => {},
+        disconnect: async () => void closed.push(producer),
+        send: (record: ProducerRecord) => new Promise<void>((ok, fail) => sent.push({ producer, record, ok, fail })),
+      };
+    },
+  };
+  return { kafka: kafka as unknown as Kafka, sent, configs, closed };
+}
+
+const message = (key: string) => ({ key, value: null, headers: {} });
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('the safe producer', () => {
+  it('sends one partition at a time and one batch of it at a time, others beside it', async () => {
+    const { kafka, sent, configs } = pretendKafka();
+    const producer = new SafeProducer(kafka);
+    const all = [
+      producer.send('t', 0, [[message('a')], [message('b')]]),
+      producer.send('t', 0, [[message('c')]]),
+      producer.send('t', 1, [[message('d')]]),
+    ];
+    const keys = () => sent.map(({ record }) => record.messages.map((each) => `${String(each.key)}${each.partition}`));
+    await turn();
+    expect(keys()).toEqual([['a0'], ['d1']]);
+    sent[1]!.ok();
+    sent[0]!.ok();
+    await turn();
+    expect(keys().at(-1)).toEqual(['b0']);
+    sent[2]!.ok();
+    await turn();
+    expect(keys().at(-1)).toEqual(['c0']);
+    sent[3]!.ok();
+    await Promise.all(all);
+    expect(configs).toHaveLength(1);
+    expect(configs[0]).toMatchObject({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false });
+    expect(sent.every(({ record }) => record.acks === -1)).toBe(true);
+  });
+
+  it('takes a new producer after a failure, closes the old one when its last send has ended, and lets nothing overtake', async () => {
+    const { kafka, sent, closed } = pretendKafka();
+    const producer = new SafeProducer(kafka);
+    const end = (promise: Promise<void>) =>
+      promise.then(
+        () => 'sent',
+        (error: Error) => error.message,
+      );
+    const elsewhere = end(producer.send('t', 1, [[message('x')]]));
+    const first = end(producer.send('t', 0, [[message('a')], [message('never')]]));
+    const behind = end(producer.send('t', 0, [[message('b')]]));
+    await turn();
+    sent[1]!.fail(new Error('OUT_OF_ORDER_SEQUENCE_NUMBER'));
+    expect(await first).toBe('OUT_OF_ORDER_SEQUENCE_NUMBER');
+    expect(await behind).toBe('an earlier batch for t/0 failed');
+    const again = end(producer.send('t', 0, [[message('a')]]));
+    await turn();
+    expect(sent.map(({ producer: by }) => by)).toEqual([1, 1, 2]);
+    expect(closed).toEqual([]);
+    sent[0]!.ok();
+    sent[2]!.ok();
+    expect([await elsewhere, await again]).toEqual(['sent', 'sent']);
+    expect(closed).toEqual([1]);
+    await producer.close();
+    expect(closed).toEqual([1, 2]);
+  });
+});
