@@ -7,6 +7,7 @@ import { suggest } from './findings.ts';
 import type { Source, Value } from './scope.ts';
 import { describe } from './shape.ts';
 import type { Shape } from './shape.ts';
+import { decimalText } from './units.ts';
 import type { At } from './yaml.ts';
 
 /** Turns a value into the Json of the target. */
@@ -173,12 +174,6 @@ function fixedScale(from: Expression): number | undefined {
 function decimalEncoder(scale: number | undefined, as: 'string' | 'number'): Encode {
   if (as === 'number') return (value) => new JsonNumber(decimalText(value as Decimal, scale));
   return (value) => decimalText(value as Decimal, scale);
-}
-
-/** Plain digits, never an exponent, never `-0`. */
-export function decimalText(value: Decimal, scale?: number): string {
-  if (value.isZero()) return scale ? `0.${'0'.repeat(scale)}` : '0';
-  return scale === undefined ? value.toFixed() : value.toFixed(scale);
 }
 
 function listEncoder(from: Expression, source: Shape, to: Shape, name: string, context: Context): Encode | undefined {

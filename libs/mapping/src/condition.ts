@@ -6,7 +6,7 @@ import { pathExpression } from './path.ts';
 import type { Scope, Value } from './scope.ts';
 import { describe } from './shape.ts';
 import { variableExpression } from './variable.ts';
-import { DECIMAL_TEXT } from './path.ts';
+import { DECIMAL_TEXT } from './units.ts';
 import type { Tree } from './yaml.ts';
 
 /** A checked `when` or `filter`. */

@@ -1,7 +1,7 @@
 import { Decimal } from '#contracts';
 import type { Context } from './context.ts';
 import type { Expression } from './expression.ts';
-import { DECIMAL_TEXT } from './path.ts';
+import { DECIMAL_TEXT } from './units.ts';
 import { describe } from './shape.ts';
 import type { Shape } from './shape.ts';
 import type { Scalar, Tree } from './yaml.ts';

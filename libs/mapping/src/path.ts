@@ -5,6 +5,8 @@ import { Refusal } from './scope.ts';
 import type { Scope, Source, Value } from './scope.ts';
 import type { Context } from './context.ts';
 import type { Shape } from './shape.ts';
+import { DECIMAL_TEXT } from './units.ts';
+import type { Sum } from './units.ts';
 import { DECIMAL, describe } from './shape.ts';
 import type { At } from './yaml.ts';
 
@@ -179,9 +181,6 @@ function fromJson(shape: Shape): (value: Value) => Value {
   }
 }
 
-/** What counts as a decimal in text: plain digits, no exponent, no separators of thousands. */
-export const DECIMAL_TEXT = /^-?\d{1,30}(?:\.\d{1,30})?$/;
-
 /** A list found by its path, for `each`, `within: "0.01 x lines"` and the like. */
 export interface ListPath {
   item: Shape;
@@ -224,7 +223,7 @@ export interface ManyPath {
   read: string;
   /** fraction digits that the document's field is written with */
   fixed?: number;
-  collect(scope: Scope, into: Decimal[]): void;
+  collect(scope: Scope, into: Sum): void;
 }
 
 export function manyPath(text: string, at: At, context: Context): ManyPath | undefined {
@@ -243,8 +242,8 @@ export function manyPath(text: string, at: At, context: Context): ManyPath | und
     shape: found.shape,
     read: found.read,
     collect: (scope, into) => {
-      if (ofGroup) for (const item of scope.group ?? []) walk(item, names, 0, convert ?? decimalOf, into);
-      else walk(ofRecord ? scope.record : scope.item, names, 0, convert ?? decimalOf, into);
+      if (ofGroup) for (const item of scope.group ?? []) walk(item, names, 0, convert ?? same, into);
+      else walk(ofRecord ? scope.record : scope.item, names, 0, convert ?? same, into);
     },
   };
 }
@@ -265,7 +264,7 @@ function targetPath(text: string, at: At, context: Context): ManyPath | undefine
     shape: mapped.shape,
     read: '',
     fixed: mapped.fixed,
-    collect: (scope, into) => walk(scope.body, names, 0, decimalOf, into),
+    collect: (scope, into) => walk(scope.body, names, 0, same, into),
   };
 }
 
@@ -274,7 +273,7 @@ function walk(
   names: readonly string[],
   index: number,
   convert: (value: Value) => Value,
-  into: Decimal[],
+  into: Sum,
 ): void {
   if (value === null || value === undefined) return;
   if (Array.isArray(value)) {
@@ -282,17 +281,18 @@ function walk(
     return;
   }
   if (index === names.length) {
-    const decimal = convert(value);
-    into.push(decimal instanceof Decimal ? decimal : decimalOf(decimal));
+    const converted = convert(value);
+    if (converted instanceof Decimal) into.add(converted);
+    else addPlain(converted, into);
     return;
   }
   walk((value as Source)[names[index]!], names, index + 1, convert, into);
 }
 
-function decimalOf(value: Value): Decimal {
-  if (value instanceof Decimal) return value;
-  if (value instanceof JsonNumber) return new Decimal(value.text);
-  if (typeof value === 'string' && DECIMAL_TEXT.test(value)) return new Decimal(value);
-  if (typeof value === 'number' || typeof value === 'bigint') return new Decimal(value.toString());
-  throw new Refusal('a value is not a decimal');
+const same = (value: Value): Value => value;
+
+/** What the document holds already, and whole numbers of the source. */
+function addPlain(value: Value, into: Sum): void {
+  const text = value instanceof JsonNumber ? value.text : String(value);
+  if (!into.addText(text)) throw new Refusal('a value is not a decimal');
 }

@@ -1,10 +1,11 @@
 import { Decimal } from '#contracts';
-import { decimalText } from './assign.ts';
 import type { Context } from './context.ts';
-import { listPath, DECIMAL_TEXT } from './path.ts';
+import { listPath } from './path.ts';
+import { DECIMAL_TEXT } from './units.ts';
 import { addReview } from './scope.ts';
 import type { Scope } from './scope.ts';
 import { describe } from './shape.ts';
+import { decimalText, unitsOf } from './units.ts';
 import { entryOf } from './yaml.ts';
 import type { Mapping, Tree } from './yaml.ts';
 
@@ -35,6 +36,7 @@ export function comparisonOf(node: Mapping, name: string, context: Context): Com
     compare: (value, scope) => {
       const expected = other.run(scope);
       if (expected === undefined || expected === null) return;
+      if (expected instanceof Decimal && equal(value, expected)) return;
       const difference = value.minus(expected instanceof Decimal ? expected : String(expected)).abs();
       const allowed = limit.amount(scope);
       if (difference.lte(allowed)) return;
@@ -49,6 +51,12 @@ export function comparisonOf(node: Mapping, name: string, context: Context): Com
 interface Tolerance {
   reads: readonly string[];
   amount(scope: Scope): Decimal;
+}
+
+/** Equal in units of 10^-4, which covers the amounts of nearly every document: the common case, without arithmetic. */
+function equal(value: Decimal, expected: Decimal): boolean {
+  const units = unitsOf(value, 4);
+  return units !== undefined && units === unitsOf(expected, 4);
 }
 
 function toleranceOf(node: Tree, context: Context): Tolerance | undefined {

@@ -75,5 +75,19 @@ export function zoneOf(node: Tree | undefined, at: Tree, context: Context): ((sc
 
 function dateIn(zone: string, instant: Date): string {
   const at = instant.getTime();
-  return new Date(at + offsetAt(zone, at)).toISOString().slice(0, 10);
+  return dateOfDay(Math.floor((at + offsetAt(zone, at)) / DAY));
+}
+
+const DAY = 86_400_000;
+const KEPT = 1024;
+const days = new Map<number, string>();
+
+/** Orders close on few different days, and writing a date is dear. */
+function dateOfDay(day: number): string {
+  let text = days.get(day);
+  if (text !== undefined) return text;
+  if (days.size >= KEPT) days.clear();
+  text = new Date(day * DAY).toISOString().slice(0, 10);
+  days.set(day, text);
+  return text;
 }

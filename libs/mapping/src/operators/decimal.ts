@@ -1,8 +1,9 @@
 import { Decimal } from '#contracts';
 import { over } from '../expression.ts';
-import { DECIMAL_TEXT } from '../path.ts';
+import { DECIMAL_TEXT } from '../units.ts';
 import { Refusal } from '../scope.ts';
 import { describe } from '../shape.ts';
+import { unitsOf } from '../units.ts';
 import { entryOf } from '../yaml.ts';
 import { optionsOf } from './operator.ts';
 import type { StepOperator } from './operator.ts';
@@ -66,7 +67,7 @@ export const decimal: StepOperator = {
 };
 
 function round(value: Decimal, scale: number, mode: RoundingMode): Decimal {
-  if (value.decimalPlaces() <= scale) return value;
+  if (unitsOf(value, scale) !== undefined || value.decimalPlaces() <= scale) return value;
   if (mode === undefined) throw new Refusal(`more than ${scale} fraction digits`);
   return value.toDecimalPlaces(scale, mode);
 }

@@ -5,9 +5,8 @@ import type { Scope } from '../scope.ts';
 import { describe } from '../shape.ts';
 import type { Shape } from '../shape.ts';
 import type { Tree } from '../yaml.ts';
+import { Sum } from '../units.ts';
 import type { SourceOperator } from './operator.ts';
-
-const ZERO = new Decimal(0);
 
 export const sum: SourceOperator = {
   name: 'sum',
@@ -41,19 +40,19 @@ export const sum: SourceOperator = {
     if (known.length < parts.length) return undefined;
     if (known.length === 0) return context.findings.add(node.at, 'sum takes at least one path');
     const fixed = known.map((part) => part.fixed);
+    const fixedScale = fixed.includes(undefined) ? undefined : Math.max(...(fixed as number[]));
+    const scale = fixedScale ?? 4; // amounts rarely have more digits; those that do are added exactly all the same
     return {
       shape: shapeOfSum(known.map((part) => part.shape)),
       at: node.at,
       optional: false,
       reads: known.flatMap((part) => part.reads),
       unrounded: known.some((part) => part.unrounded),
-      fixed: fixed.includes(undefined) ? undefined : Math.max(...(fixed as number[])),
+      fixed: fixedScale,
       run: (scope) => {
-        const values: Decimal[] = [];
-        for (const part of known) part.collect(scope, values);
-        let total: Decimal = ZERO;
-        for (const value of values) total = total === ZERO ? value : total.plus(value);
-        return total;
+        const total = new Sum(scale);
+        for (const part of known) part.collect(scope, total);
+        return total.total();
       },
     };
   },
@@ -64,7 +63,7 @@ interface Part {
   reads: readonly string[];
   unrounded?: boolean;
   fixed?: number;
-  collect(scope: Scope, into: Decimal[]): void;
+  collect(scope: Scope, into: Sum): void;
 }
 
 function partOf(node: Tree, context: Context): Part | undefined {
@@ -87,8 +86,10 @@ function partOf(node: Tree, context: Context): Part | undefined {
     fixed: one.fixed,
     collect: (scope, into) => {
       const value = one.run(scope);
-      if (value !== undefined && value !== null)
-        into.push(value instanceof Decimal ? value : new Decimal(String(value)));
+      if (value !== undefined && value !== null) {
+        if (value instanceof Decimal) into.add(value);
+        else into.addText(String(value));
+      }
     },
   };
 }

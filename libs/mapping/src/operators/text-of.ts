@@ -1,5 +1,5 @@
 import { Decimal } from '#contracts';
-import { decimalText } from '../assign.ts';
+import { decimalText } from '../units.ts';
 import type { Expression } from '../expression.ts';
 import type { Scope } from '../scope.ts';
 
