@@ -61,9 +61,9 @@ async function belowXmin(database: Database): Promise<number[]> {
   let last = (
     await database.query<{ last: bigint }>('select coalesce(max(xmin::text::bigint), 0) as last from outbox')
   )[0]!.last;
-  let stopping = false;
+  const stop = new AbortController();
   const reading = (async () => {
-    while (!stopping) {
+    while (!stop.signal.aborted) {
       const rows = await database.query<{ key: string; xid: bigint; event: string }>(
         `select key, xmin::text::bigint as xid, headers ->> 'ce_id' as event from outbox
          where xmin::text::bigint > $1 and xmin::text::bigint < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
@@ -79,7 +79,7 @@ async function belowXmin(database: Database): Promise<number[]> {
   const waits = load(database, arrived);
   setTimeout(() => void release(), 2000);
   const done = await waits;
-  stopping = true;
+  stop.abort();
   await reading;
   return done;
 }
