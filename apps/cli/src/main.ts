@@ -23,7 +23,7 @@ async function runCommand(args: readonly string[], io: Io): Promise<number> {
     }
     if (error instanceof CrossdockError) {
       io.err(`crossdock: ${error.message}`);
-      return /^CROSSDOCK_(START|POSTGRES|KAFKA|CLI)_/.test(error.code) ? EXIT.usage : EXIT.failed;
+      return /^CROSSDOCK_(START|POSTGRES|LOG|CLI)_/.test(error.code) ? EXIT.usage : EXIT.failed;
     }
     io.err(`crossdock: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     return EXIT.failed;

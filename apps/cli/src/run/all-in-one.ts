@@ -7,6 +7,7 @@ import { configureLogging, openRuntime, readEnvironment, type Environment } from
 import { checkProject } from '../check/project.ts';
 import { EXIT, type Io } from '../io.ts';
 import { lockData } from './data-lock.ts';
+import { kafkaJars } from './embedded.ts';
 import { startSandbox } from './sandbox-process.ts';
 import { STAGES } from './stages.ts';
 import { stopInOrder, stopSignal } from './until-stopped.ts';
@@ -43,6 +44,7 @@ export async function runAllInOne(options: AllInOneOptions, io: Io): Promise<num
       const broker = await chooseKafka({
         kafkaBrokers: environment.kafka?.brokers,
         dataDir: join(environment.data, 'kafka'),
+        jarsDir: kafkaJars(),
       });
       undo.unshift(() => broker.stop());
       environment.kafka ??= { brokers: [...broker.brokers], ssl: false };

@@ -1,0 +1,3 @@
+import { describeFlow } from './support/flow-suite.ts';
+
+describeFlow('on a real Kafka broker', ['--kafka']);

@@ -1,0 +1,3 @@
+import { describeKill } from './support/kill-suite.ts';
+
+describeKill('on a real Kafka broker', ['--kafka']);

@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { dataFolder, freePort, sendJson, spawnCommand, collect, ready, until } from './support/product.ts';
+import { settled, status } from './support/records.ts';
+import { end, startStage, type StageProcess } from './support/stages.ts';
+import { createdTwice, effects } from './support/witness.ts';
+
+const ORDERS = 400;
+
+describe('the stages as separate processes on Kafka', () => {
+  const cleanUp: (() => Promise<unknown> | void)[] = [];
+  afterEach(async () => {
+    for (const undo of cleanUp.splice(0).reverse()) await undo();
+  });
+
+  it('two of each, one of each killed on the way: every order once', async () => {
+    const folder = dataFolder();
+    cleanUp.push(() => folder.remove());
+    const postgres = spawnCommand(['run', 'postgres'], { CROSSDOCK_DATA: folder.path });
+    cleanUp.push(() => end(postgres, 'SIGTERM'));
+    const kafka = spawnCommand(['run', 'kafka'], { CROSSDOCK_DATA: folder.path });
+    cleanUp.push(() => end(kafka, 'SIGTERM'));
+    const [database, brokers] = await Promise.all([
+      addressOf(postgres, 'DATABASE_URL'),
+      addressOf(kafka, 'KAFKA_BROKERS'),
+    ]);
+    const env = {
+      DATABASE_URL: database,
+      KAFKA_BROKERS: brokers,
+      CROSSDOCK_DATA: folder.path,
+      CROSSDOCK_SANDBOX_PORT: String(await freePort()),
+    };
+    await end(await finished(spawnCommand(['migrate'], env)), 'SIGTERM');
+    const start = async (name: string): Promise<StageProcess> => {
+      const stage = await startStage(name, env);
+      cleanUp.push(() => stage.stop());
+      return stage;
+    };
+
+    const sandbox = `http://127.0.0.1:${env.CROSSDOCK_SANDBOX_PORT}`;
+    await start('sandbox');
+    const console_ = await start('console');
+    await start('capture');
+    const doomed: StageProcess[] = [];
+    for (const name of ['relay', 'mapper', 'delivery']) {
+      doomed.push(await start(name));
+      await start(name);
+    }
+
+    const generating = sendJson('POST', `${sandbox}/crm/generate`, { orders: ORDERS, seed: 6 });
+    for (const [index, stage] of doomed.entries()) {
+      await until(
+        () => effects(sandbox, '?system=finance'),
+        (done) => done.length > ((index + 1) * ORDERS) / 8,
+        { within: 120_000, what: `orders arrive before ${stage.name} is killed` },
+      );
+      await stage.kill();
+    }
+    await generating;
+    const last = await until(
+      () => status(console_.url),
+      (answer) => settled(answer) && answer.flows.find((flow) => flow.name === 'orders')!.accepted >= ORDERS,
+      { within: 180_000, what: 'everything arrives' },
+    );
+    expect(last.flows.map((flow) => flow.difference)).toEqual([0, 0, 0]);
+    const done = await effects(sandbox);
+    expect(createdTwice(done)).toEqual([]);
+    expect(done.filter((effect) => effect.document === 'salesOrder' && effect.operation === 'create')).toHaveLength(
+      ORDERS,
+    );
+    expect(done.filter((effect) => effect.document === 'journalEntry')).toHaveLength(ORDERS);
+  }, 600_000);
+});
+
+async function addressOf(child: ReturnType<typeof spawnCommand>, name: string): Promise<string> {
+  const output = collect(child);
+  const line = new RegExp(`^${name}=(.+)$`, 'm');
+  await ready(child, output, line);
+  return line.exec(output())![1]!;
+}
+
+async function finished(child: ReturnType<typeof spawnCommand>): Promise<ReturnType<typeof spawnCommand>> {
+  const output = collect(child);
+  await until(
+    () => Promise.resolve(child.exitCode),
+    (code) => code !== null,
+    { within: 60_000, what: 'migrate ends' },
+  );
+  expect(`${child.exitCode} ${output()}`).toMatch(/^0 /);
+  return child;
+}

@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CloudEvent, HTTP } from 'cloudevents';
+import { createHmac } from 'node:crypto';
+import { customer, order, sendSigned } from './crm.ts';
+import { dataFolder, generatedSecretOf, getJson, sendJson, startProduct, until, type Product } from './product.ts';
+import { settled, status, timeline } from './records.ts';
+import { createdTwice, effects } from './witness.ts';
+
+/** The thinnest honest path from outside, the same on every event log. `args` start the product on it. */
+export function describeFlow(name: string, args: readonly string[]): void {
+  describe(`the whole product ${name}`, () => {
+    const folder = dataFolder();
+    let product: Product;
+    beforeAll(async () => {
+      product = await startProduct({ data: folder.path, args });
+    }, 180_000);
+    afterAll(async () => {
+      expect(await product.stop()).toBe(0);
+      folder.remove();
+    }, 60_000);
+
+    it('carries a won order of the CRM into one customer, one sales order and one balanced journal entry', async () => {
+      await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 1 });
+      await until(
+        () => status(product.url),
+        (answer) => settled(answer) && answer.flows.every((flow) => flow.accepted > 0),
+        {
+          within: 15_000,
+          what: 'the order arrives',
+        },
+      );
+      const done = await effects(product.sandbox);
+      expect(done.filter((effect) => effect.document === 'salesOrder')).toHaveLength(1);
+      expect(done.filter((effect) => effect.document === 'customer').map((effect) => effect.key)).toHaveLength(1);
+      const entries = done.filter((effect) => effect.system === 'finance');
+      expect(entries).toHaveLength(1);
+      const { items } = await getJson<{ items: { lines: { debit?: number; credit?: number }[] }[] }>(
+        `${product.sandbox}/finance/journal-entries`,
+      );
+      const cents = (side: 'debit' | 'credit'): number =>
+        Math.round(items[0]!.lines.reduce((total, line) => total + Number(line[side] ?? 0), 0) * 100);
+      expect(cents('debit')).toBeGreaterThan(0);
+      expect(cents('debit')).toBe(cents('credit'));
+
+      const key = entries[0]!.key;
+      const record = await timeline(product.url, 'order', key.split(':')[2]!);
+      const won = record.events.find((event) => event.deliveries.some((delivery) => delivery.status === 'DELIVERED'))!;
+      expect(won).toMatchObject({ topic: 'crm.order.v1' });
+      expect(won.deliveries.map((delivery) => [delivery.target, delivery.status]).sort()).toEqual([
+        ['ledger', 'DELIVERED'],
+        ['main-erp', 'DELIVERED'],
+      ]);
+      for (const delivery of won.deliveries) expect(delivery.attempts.at(-1)).toMatchObject({ outcome: 'done' });
+    });
+
+    it('takes an event signed by the reference library of Standard Webhooks', async () => {
+      const hook = `${product.url}/hooks/acme-crm`;
+      const secret = generatedSecretOf(folder.path, 'acme-crm');
+      const sent = await sendSigned(hook, secret, { id: 'msg-c1', type: 'customer.created', data: customer('c1') });
+      expect(sent).toMatchObject({ status: 202, body: { items: [{ result: 'accepted' }] } });
+      await sendSigned(hook, secret, { id: 'msg-o1', type: 'order.won', data: order('o1', 'c1') });
+      await until(
+        () => timeline(product.url, 'order', 'acme-o1'),
+        (record) => delivered(record, 2),
+        {
+          within: 10_000,
+          what: 'the signed order arrives',
+        },
+      );
+      expect(
+        (await effects(product.sandbox, '?key=acme:order:acme-o1')).map((effect) => effect.document).sort(),
+      ).toEqual(['journalEntry', 'salesOrder']);
+    });
+
+    it('takes an event made by the CloudEvents library', async () => {
+      const event = new CloudEvent({ source: '/crm', type: 'crm.customer.created', id: 'ce-1', data: customer('c9') });
+      const message = HTTP.structured(event);
+      const body = message.body as string;
+      const secret = generatedSecretOf(folder.path, 'acme-events');
+      const response = await fetch(`${product.url}/hooks/acme-events`, {
+        method: 'POST',
+        headers: {
+          ...(message.headers as Record<string, string>),
+          'x-signature': createHmac('sha256', secret).update(body).digest('hex'),
+        },
+        body,
+      });
+      expect(response.status).toBe(202);
+      await until(
+        () => timeline(product.url, 'customer', 'ev-c9'),
+        (record) => delivered(record, 1),
+        {
+          within: 10_000,
+          what: 'the customer arrives',
+        },
+      );
+    });
+
+    it('holds an order that comes before its customer, and lets it follow by itself when the customer arrives', async () => {
+      const hook = `${product.url}/hooks/acme-crm`;
+      const secret = generatedSecretOf(folder.path, 'acme-crm');
+      await sendSigned(hook, secret, { id: 'msg-o2', type: 'order.won', data: order('o2', 'c2') });
+      const held = await until(
+        () => timeline(product.url, 'order', 'acme-o2'),
+        (record) => record.events[0]?.deliveries.some((delivery) => delivery.status === 'HELD_DEPENDENCY') ?? false,
+        { within: 10_000, what: 'the order is held' },
+      );
+      const waiting = held.events[0]!.deliveries.find((delivery) => delivery.status === 'HELD_DEPENDENCY')!;
+      expect(JSON.stringify(waiting.waitingFor)).toContain('acme:customer:acme-c2');
+      expect(await effects(product.sandbox, '?system=erp&key=acme:order:acme-o2')).toEqual([]);
+
+      await sendSigned(hook, secret, { id: 'msg-c2', type: 'customer.created', data: customer('c2') });
+      await until(
+        () => timeline(product.url, 'order', 'acme-o2'),
+        (record) => delivered(record, 2),
+        {
+          within: 10_000,
+          what: 'the order follows its customer',
+        },
+      );
+      expect(createdTwice(await effects(product.sandbox))).toEqual([]);
+    });
+  });
+}
+
+function delivered(record: Awaited<ReturnType<typeof timeline>>, count: number): boolean {
+  return record.events.some(
+    (event) => event.deliveries.filter((delivery) => delivery.status === 'DELIVERED').length === count,
+  );
+}

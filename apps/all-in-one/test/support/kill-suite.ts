@@ -1,0 +1,84 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { homeWith } from './home.ts';
+import { dataFolder, freePorts, sendJson, startProduct, startSandboxAlone, until, type Product } from './product.ts';
+import { settled, status } from './records.ts';
+import { createdTwice, effects, type Effect } from './witness.ts';
+
+const ORDERS = 1_000;
+
+/** What the ERP does to some of the orders while the product is killed. */
+const FAULTS = {
+  'answers normally': [],
+  'applies some orders and never answers': [
+    { match: { system: 'erp', method: 'POST', path: '^/sales-orders$' }, times: 40, effect: 'apply-and-never-answer' },
+  ],
+  'applies some orders five seconds after we gave up': [
+    {
+      match: { system: 'erp', method: 'POST', path: '^/sales-orders$' },
+      times: 40,
+      effect: { kind: 'apply-late', afterMs: 6_000 },
+    },
+  ],
+} as const;
+
+/** `args` start the product on one event log. */
+export function describeKill(name: string, args: readonly string[]): void {
+  describe(`kill -9 of the whole process in the middle of 1,000 orders, ${name}`, () => {
+    const cleanUp: (() => Promise<unknown> | void)[] = [];
+    afterEach(async () => {
+      for (const undo of cleanUp.splice(0).reverse()) await undo();
+    });
+
+    it.each(Object.entries(FAULTS))(
+      'an ERP that %s ends with each order once',
+      async (_, rules) => {
+        const folder = dataFolder();
+        cleanUp.push(() => folder.remove());
+        const ports = await freePorts();
+        // one second of patience, and a settle time that covers what comes five seconds later
+        const home = homeWith([
+          ['timeout: 5s', 'timeout: 1s'],
+          ['settle: 10s', 'settle: 8s'],
+          ['baseUrl: sandbox:', `baseUrl: http://127.0.0.1:${ports.sandbox}`],
+        ]);
+        cleanUp.push(() => home.remove());
+        const start = (): Promise<Product> =>
+          startProduct({ data: folder.path, home: home.path, ports, sandboxElsewhere: true, args });
+
+        let product = await start();
+        cleanUp.push(() => product.stop());
+        cleanUp.push(await startSandboxAlone({ data: folder.path, home: home.path, ports }));
+        await sendJson('PUT', `${product.sandbox}/faults`, rules);
+        const generating = sendJson('POST', `${product.sandbox}/crm/generate`, { orders: ORDERS, seed: 4 }).catch(
+          () => {},
+        );
+        await until(
+          () => effects(product.sandbox, '?system=erp'),
+          (done) => orders(done).length >= ORDERS / 5,
+          { within: 120_000, what: 'a fifth of the orders' },
+        );
+        await product.kill();
+        await generating;
+
+        product = await start();
+        await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: ORDERS, seed: 4 });
+        const last = await until(
+          () => status(product.url),
+          (answer) => settled(answer) && flow(answer, 'orders').accepted >= ORDERS,
+          { within: 240_000, what: 'all orders are finished' },
+        );
+        expect(flow(last, 'orders').finished['delivered']).toBeGreaterThanOrEqual(ORDERS);
+        const done = await effects(product.sandbox);
+        expect(createdTwice(done)).toEqual([]);
+        expect(orders(done)).toHaveLength(ORDERS);
+        expect(done.filter((effect) => effect.document === 'journalEntry')).toHaveLength(ORDERS);
+      },
+      400_000,
+    );
+  });
+}
+
+const orders = (done: readonly Effect[]): Effect[] =>
+  done.filter((effect) => effect.document === 'salesOrder' && effect.operation === 'create');
+const flow = (answer: Awaited<ReturnType<typeof status>>, name: string) =>
+  answer.flows.find((one) => one.name === name)!;
