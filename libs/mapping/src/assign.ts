@@ -63,10 +63,12 @@ export function assign(from: Expression, to: Shape, name: string, context: Conte
       return wrong();
     case 'decimal':
       if (to.kind === 'decimal') {
-        if (to.scale !== undefined && (source.scale === undefined || source.scale > to.scale))
+        // a canonical record refuses more digits by name when it is read
+        const tooFine = to.scale !== undefined && (source.scale === undefined || source.scale > to.scale);
+        if (tooFine && !context.canonicalTarget)
           return say(
             `takes at most ${to.scale} fraction digits, but this has ${source.scale === undefined ? 'any number' : `up to ${source.scale}`}`,
-            `add decimal: { scale: ${Math.min(2, to.scale)}, round: half-up }`,
+            `add decimal: { scale: ${Math.min(2, to.scale ?? 2)}, round: half-up }`,
           );
         return decimalEncoder(fixedScale(from), to.as);
       }
@@ -149,7 +151,8 @@ function textFits(
       );
     return same;
   }
-  if (to.maxLength === undefined || from.whole) return true;
+  // a canonical record's codes are checked as such when it is read, with better words than a length
+  if (to.maxLength === undefined || from.whole || context.canonicalTarget) return true;
   if (longestText !== undefined && longestText <= to.maxLength) return true;
   context.findings.add(
     from.at,

@@ -1,4 +1,5 @@
 import { Decimal } from '#contracts';
+import { JsonNumber } from '#schema';
 import type { Json, JsonObject } from '#schema';
 import { assign } from './assign.ts';
 import { conditionOf } from './condition.ts';
@@ -262,7 +263,7 @@ function nestedOf(node: Mapping, { name, field, at, entry, context }: Builder): 
       return;
     }
     if (value === undefined || value === null) return none(scope);
-    if (typeof value !== 'object') throw new Refusal(`${path} is not an object`);
+    if (!isObject(value)) throw new Refusal(`${path} is not an object`);
     const { item, itemPath } = scope;
     scope.item = value as Source;
     scope.itemPath = `${ofRecord ? '' : itemPath}${plain}.`;
@@ -371,11 +372,14 @@ function walk(
   scope.items = chosen;
   for (let index = 0; index < heads.length; index++) {
     const head = heads[index]!;
-    if (typeof head !== 'object' || head === null) throw new Refusal(`an item of ${list.path} is not an object`);
     scope.item = head;
     scope.group = groups?.[index];
     if (place !== undefined) scope.itemPath = `${place}[${filter || group ? original.indexOf(head) : index}].`;
     scope.pointer = `${pointer}/${index}`;
+    if (!isObject(head)) {
+      scope.at = '';
+      throw new Refusal(`an item of ${list.path} is not an object`);
+    }
     const object: JsonObject = {};
     made.push(object);
     put(scope, object);
@@ -385,6 +389,11 @@ function walk(
   scope.itemPath = itemPath;
   scope.pointer = before;
   scope.group = groupBefore;
+}
+
+/** Sources that are JSON may hold anything where their schema says object. */
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonNumber);
 }
 
 interface Group {
