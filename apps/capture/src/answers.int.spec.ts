@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CloudEvent, HTTP } from 'cloudevents';
+import fc from 'fast-check';
 import { createHmac } from 'node:crypto';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { Webhook } from 'standardwebhooks';
@@ -8,6 +9,7 @@ import {
   captureApp,
   counts,
   CRM_SECRET,
+  eventually,
   EVENTS_SECRET,
   OLD_SECRET,
   sign,
@@ -262,6 +264,20 @@ describe('a repeated event', () => {
     expect(versions).toEqual([{ version: 1n }]);
   });
 
+  it('of which copies reach two processes at once is taken once', async () => {
+    const other = await captureApp(clone.url);
+    try {
+      const body = customer();
+      const doors = Array.from({ length: 30 }, (_, at) => (at % 2 ? app : other));
+      const answers = await Promise.all(doors.map((door) => door.send(body, { id: 'two-doors' })));
+      expect(answers.filter(({ status }) => status === 202)).toHaveLength(1);
+      expect(answers.filter(({ status }) => status === 200)).toHaveLength(29);
+      expect(new Set(answers.map((answer) => answer.body.receiptId)).size).toBe(1);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('with another body is answered 409 and recorded; the first stands', async () => {
     const body = customer();
     const first = await app.send(body, { id: 'conflict' });
@@ -344,6 +360,13 @@ describe('a batch', () => {
     expect(answer.body.items[0]!.receiptId).toBe(answer.body.items[1]!.receiptId);
   });
 
+  it('may be as large as a request may be', async () => {
+    const answer = await send(Array.from({ length: 4_000 }, (_, at) => event(`large-${at}`)));
+    expect(answer.status).toBe(202);
+    expect(answer.body.items).toHaveLength(4_000);
+    expect(new Set(answer.body.items.map(({ receiptId }) => receiptId)).size).toBe(4_000);
+  });
+
   it('draws versions of one record in its order', async () => {
     const data = { id: 'one-record', kind: 'COMPANY', status: 'ACTIVE' };
     const answer = await send(['z', 'm', 'a'].map((name) => event(`order-${name}`, { ...data, name })));
@@ -422,4 +445,58 @@ describe("senders' own libraries", () => {
       expect((await app.post('acme-crm', compress(body), headers)).status).toBe(202);
     }
   });
+});
+
+it('has one of its answers for any texts in any place, and never a fault', async () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string(),
+    fc.constantFrom('\ud800', '\0', '1e400', '__proto__', ''),
+  );
+  const time = fc.oneof(
+    text,
+    fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+    fc.constantFrom('0000-01-01T00:00:00Z', '9999-12-31T23:59:60+14:00', '2026-02-30T00:00:00Z'),
+  );
+  const events = fc.sample(
+    fc.record({
+      specversion: fc.constant('1.0'),
+      id: text,
+      source: text,
+      type: fc.oneof(
+        text,
+        text.map((entity) => `${entity}.updated`),
+        fc.constant('customer.updated'),
+      ),
+      time,
+      traceparent: text,
+      data: fc.record({
+        id: fc.oneof(text, fc.integer(), fc.double()),
+        version: fc.oneof(text, fc.bigInt().map(Number)),
+        any: fc.jsonValue(),
+      }),
+    }),
+    400,
+  );
+  const before = await counts(clone.database);
+  let accepted = 0;
+  for (const event of events) {
+    const body = JSON.stringify(event);
+    const answer = await app.post('acme-events', body, {
+      'content-type': 'application/cloudevents+json',
+      'x-events-signature': createHmac('sha256', EVENTS_SECRET).update(body).digest('hex'),
+    });
+    expect([200, 202, 400, 409]).toContain(answer.status);
+    if (answer.status === 202) accepted++;
+  }
+  expect(accepted).toBeGreaterThan(50);
+  expect(await counts(clone.database)).toMatchObject({ captured: before['captured']! + accepted });
+  const waiting = `select 1 from captured where status = 'waiting'`;
+  await eventually(
+    () => clone.database.query(waiting),
+    (rows) => rows.length === 0,
+  );
+  expect(
+    await clone.database.query(`select code, reason from captured where code = 'CROSSDOCK_CAPTURE_FAULT'`),
+  ).toEqual([]);
 });

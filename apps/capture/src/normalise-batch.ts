@@ -44,9 +44,18 @@ export class NormaliseBatch {
     this.#vocabulary = vocabulary;
   }
 
+  /** names of the connections whose rows this process can turn into events */
+  get connections(): string[] {
+    return [...this.#connections.keys()];
+  }
+
   /** Throws retryable errors only: a row that makes an append fail is found and set aside by itself. */
   async run(leases: readonly Lease[], most = ROWS_PER_RECORD): Promise<BatchResult> {
-    const rows = await this.#database.query<WaitingRow>(READ_WAITING, [leases.map(({ key }) => key), most]);
+    const rows = await this.#database.query<WaitingRow>(READ_WAITING, [
+      leases.map(({ key }) => key),
+      most,
+      this.connections,
+    ]);
     const decided: Decided[] = [];
     for (const row of rows) decided.push({ row, result: await this.#decide(row) });
     try {
@@ -72,7 +81,7 @@ export class NormaliseBatch {
   async #decide(row: WaitingRow): Promise<Normalised> {
     const canonical: Canonical | undefined = await this.#vocabulary.canonical(row.connection, row.entity);
     try {
-      return normalise(row, this.#tenant, this.#connections.get(row.connection), canonical);
+      return normalise(row, this.#tenant, this.#connections.get(row.connection)!, canonical);
     } catch (error) {
       return ourFault(row, error);
     }

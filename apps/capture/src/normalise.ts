@@ -29,10 +29,9 @@ export function isCrmEntity(entity: string): entity is CrmEntity {
 export function normalise(
   row: WaitingRow,
   tenant: string,
-  connection: Connection | undefined,
+  connection: Connection,
   canonical: Canonical | undefined,
 ): Normalised {
-  if (connection === undefined) return refuse(SCHEMA, `the connection ${row.connection} is not configured any more`);
   if (!isCrmEntity(row.entity) || canonical === undefined)
     return refuse(
       SCHEMA,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Connection, RawEvent } from '#contracts';
-import { Metrics, packageRoot } from '#platform';
+import { configureLogging, Metrics, packageRoot } from '#platform';
 import { fileRegistry, loadSchemas, type SchemaRegistry } from '#schema';
 import { clonedDatabase, type ClonedDatabase } from '#testing';
 import { NormaliseBatch } from './normalise-batch.ts';
@@ -17,6 +17,7 @@ const connections = new Map([[crm.name, crm]]);
 let clone: ClonedDatabase;
 let running: Normaliser[] = [];
 beforeAll(async () => {
+  configureLogging({ logLevel: 'silent' });
   clone = await clonedDatabase();
 });
 afterEach(async () => {
@@ -165,6 +166,19 @@ describe('the normaliser', () => {
     } finally {
       await clone.database.query('drop trigger refuse on outbox; drop function refuse');
     }
+  });
+
+  it('leaves rows of a connection that it does not know to a process that does', async () => {
+    const other = { ...crm, name: 'newer', idPrefix: 'n-' };
+    await store().keep(other, [customer('a', 1)]);
+    await store().keep(crm, [customer('a', 1)]);
+    start({ pollMs: 5 }).wake(['acme:customer:n-a']);
+    await eventually(outbox, (keys) => keys['acme:customer:a']?.length === 1);
+    await eventually(
+      async () => clone.database.query('select 1 from normalise_lease'),
+      (rows) => rows.length === 0,
+    );
+    expect(await waiting()).toBe(1);
   });
 
   it('gives an event to the outbox within milliseconds of its answer', async () => {

@@ -127,7 +127,10 @@ export class Normaliser {
   }
 
   async #findWaiting(): Promise<string[]> {
-    const rows = await this.#database.query<{ key: string }>(FIND_WAITING_KEYS, [this.#options.batch]);
+    const rows = await this.#database.query<{ key: string }>(FIND_WAITING_KEYS, [
+      this.#options.batch,
+      this.#batch.connections,
+    ]);
     return rows.map(({ key }) => key).filter((key) => !this.#busy.has(key));
   }
 

@@ -233,3 +233,12 @@ describe('what is a matter for later is accepted', () => {
     });
   });
 });
+
+it('in the end every captured row is published or rejected, and each published one is in the outbox once', async () => {
+  const [sums] = await clone.database.query(`
+    select count(*) filter (where status = 'waiting')::int as waiting,
+      (count(*) - count(*) filter (where status = 'rejected') - (select count(*) from outbox))::int as difference,
+      (select count(*) - count(distinct event_id) from outbox)::int as twice
+    from captured`);
+  expect(sums).toEqual({ waiting: 0, difference: 0, twice: 0 });
+});

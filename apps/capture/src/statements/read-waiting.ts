@@ -1,6 +1,6 @@
 import type { Statement } from '#db';
 
-/** What waits of the leased records. `order by`: within a record events leave in the order of their versions. */
+/** What waits of the leased records, as far as we know its connection. `order by`: within a record events leave in the order of their versions. */
 export const READ_WAITING: Statement = {
   name: 'capture-read-waiting',
   text: `
@@ -10,7 +10,7 @@ export const READ_WAITING: Statement = {
     from unnest($1::text[]) as leased (key)
     cross join lateral (
       select * from captured
-      where captured.key = leased.key and captured.status = 'waiting'
+      where captured.key = leased.key and captured.status = 'waiting' and captured.connection = any($3::text[])
       order by captured.aggregate_version
       limit $2
     ) as captured
