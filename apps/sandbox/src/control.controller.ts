@@ -39,15 +39,16 @@ export class ControlController {
     this.faults.replace(FAULT_PLAN.parse({}));
   }
 
-  /** In order; `after` is the last `n` seen. `system` and `key` narrow it down. */
+  /** In order; `after` is the last `n` seen. `system` and `key` narrow it down; `bodies=true` adds what was sent. */
   @Get('ledger')
   async effects(
     @Query('system') system?: string,
     @Query('key') key?: string,
     @Query('after') after?: string,
+    @Query('bodies') bodies?: string,
   ): Promise<{ effects: Effect[]; last: number }> {
     await this.ledger.flushed();
-    const { effects } = this.ledger;
+    const effects = bodies === 'true' ? await this.ledger.read() : this.ledger.effects;
     const from = after !== undefined && /^\d{1,12}$/.test(after) ? Number(after) : 0;
     const chosen = effects
       .slice(from)

@@ -1,6 +1,6 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, truncate, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** One thing that really happened in one of the pretend systems. */
@@ -29,6 +29,7 @@ export type KeptEffect = Effect & { body: string };
  * what Crossdock believes with what happened whatever was killed in between.
  */
 export class Ledger implements OnApplicationShutdown {
+  readonly #file: string;
   readonly #handle: FileHandle;
   readonly #effects: Effect[] = [];
   #waiting: string[] = [];
@@ -36,27 +37,31 @@ export class Ledger implements OnApplicationShutdown {
   #flush: Promise<void> = Promise.resolve();
   #scheduled = false;
 
-  private constructor(handle: FileHandle) {
+  private constructor(file: string, handle: FileHandle) {
+    this.#file = file;
     this.#handle = handle;
   }
 
   /** `restore` gets every effect of earlier runs in order. A last line cut by a crash was never answered and is dropped. */
   static async open(file: string, restore: (effect: KeptEffect) => void): Promise<Ledger> {
     await mkdir(dirname(file), { recursive: true });
-    const written = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return Buffer.alloc(0);
-      throw error;
-    });
+    const handle = await open(file, 'a+');
+    const written = await handle.readFile();
     const whole = written.lastIndexOf(0x0a) + 1;
-    if (whole < written.length) await truncate(file, whole);
-    const ledger = new Ledger(await open(file, 'a'));
-    for (const line of written.subarray(0, whole).toString('utf8').split('\n')) {
-      if (line === '') continue;
-      const { body, ...effect } = JSON.parse(line) as KeptEffect;
+    if (whole < written.length) await handle.truncate(whole);
+    const ledger = new Ledger(file, handle);
+    for (const kept of parse(written.subarray(0, whole))) {
+      const { body: _, ...effect } = kept;
       ledger.#effects.push(effect);
-      restore({ ...effect, body });
+      restore(kept);
     }
     return ledger;
+  }
+
+  /** Everything with its bodies, from the disk: they are not kept in memory. */
+  async read(): Promise<KeptEffect[]> {
+    await this.flushed();
+    return parse(await readFile(this.#file));
   }
 
   get effects(): readonly Effect[] {
@@ -95,3 +100,10 @@ export class Ledger implements OnApplicationShutdown {
     await this.#handle.close();
   }
 }
+
+const parse = (lines: Buffer): KeptEffect[] =>
+  lines
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as KeptEffect);

@@ -121,6 +121,8 @@ describe('the sandbox', () => {
     await appendFile(join(data, 'sandbox-ledger.ndjson'), '{"n":3,"at":"2026-');
     sandbox = await serveSandboxAlone({ data });
     expect(await effects()).toEqual(before);
+    const bodies = (await call('GET', '/ledger?bodies=true&system=erp')).json.effects;
+    expect(bodies.map((each: { body: string }) => JSON.parse(each.body))).toEqual([CUSTOMER, order(id)]);
     expect((await call('GET', '/erp/sales-orders?externalId=acme:order:1')).json.total).toBe(1);
     expect((await call('POST', '/erp/sales-orders', order(id, { externalId: 'acme:order:2' }))).status).toBe(201);
     const lines = (await readFile(join(data, 'sandbox-ledger.ndjson'), 'utf8')).trim().split('\n');

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { Secret } from '#contracts';
 import { createHttp, type HttpClient, type HttpOptions } from './client.ts';
 
@@ -159,6 +160,42 @@ describe('the http client', () => {
       while (performance.now() < until);
     };
     expect(await http.request({ ...post, onRequestStart: blocked })).toMatchObject({ kind: 'answered' });
+  });
+
+  it('reads an answer that came in time while this process was busy', async () => {
+    const elsewhere = new Worker(
+      `const { parentPort } = require('node:worker_threads');
+       const server = require('node:http').createServer((_, response) => response.end('in time'));
+       server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`,
+      { eval: true },
+    );
+    try {
+      const [port] = (await once(elsewhere, 'message')) as [number];
+      const http = client({ baseUrl: `http://127.0.0.1:${port}`, timeoutMs: 150 });
+      const busy = () => {
+        const until = performance.now() + 400;
+        while (performance.now() < until);
+      };
+      const result = await http.request({ ...post, onRequestStart: () => void setImmediate(busy) });
+      expect(result).toMatchObject({ kind: 'answered', status: 200 });
+    } finally {
+      await elsewhere.terminate();
+    }
+  });
+
+  it('takes no proxy from the environment', async () => {
+    const { http } = await start();
+    const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'ALL_PROXY', 'NODE_USE_ENV_PROXY'];
+    const before = names.map((name) => process.env[name]);
+    for (const name of names) process.env[name] = name.startsWith('NODE') ? '1' : 'http://127.0.0.1:9';
+    try {
+      expect(await http.request(post)).toMatchObject({ kind: 'answered' });
+    } finally {
+      for (const [index, name] of names.entries()) {
+        if (before[index] === undefined) delete process.env[name];
+        else process.env[name] = before[index];
+      }
+    }
   });
 
   it('is unanswered when the answer trickles beyond the timeout', async () => {

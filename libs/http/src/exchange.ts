@@ -67,10 +67,9 @@ export function exchange(
         if (ended) throw new NotWanted('given up in the callback');
         startedAt = performance.now();
         writing = controller;
-        timer = setTimeout(
-          () => unanswered('timeout', `no complete answer within ${limits.timeoutMs} ms`),
-          limits.timeoutMs,
-        );
+        // When this process was busy for long, the answer may lie in the socket unread: one turn of the loop for it first.
+        const late = (): void => unanswered('timeout', `no complete answer within ${limits.timeoutMs} ms`);
+        timer = setTimeout(() => setImmediate(late), limits.timeoutMs);
       },
       onResponseStart(_controller, status, headers) {
         if (status >= 200) head = { status, headers: plain(headers) };

@@ -3,10 +3,14 @@ import { JsonNumber, parseExactJson, type Json } from '#schema';
 /** ERP answers nest deeper than our own records may; still bounded. */
 const MAX_DEPTH = 512;
 
-/** The body as exact JSON, or undefined when it is none. */
-export function readJson(body: Buffer): Json | undefined {
+/**
+ * The body as exact JSON, or undefined when it is none. RFC 8259 wants UTF-8 without a byte order mark; older ERPs send
+ * one, or their country's character set, and say so in the content type.
+ */
+export function readJson(body: Buffer, contentType: string | undefined): Json | undefined {
+  const charset = /;\s*charset="?([\w-]+)/i.exec(contentType ?? '')?.[1] ?? 'utf-8';
   try {
-    return parseExactJson(body, { maxDepth: MAX_DEPTH });
+    return parseExactJson(new TextDecoder(charset, { fatal: true }).decode(body), { maxDepth: MAX_DEPTH });
   } catch {
     return undefined; // what was wrong with it is the target's business; the caller says what it could not find
   }

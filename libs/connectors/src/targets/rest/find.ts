@@ -28,7 +28,7 @@ export function readFind(
   const { status } = result;
   if (find.missing?.has(status)) return { found: 'none', evidence: evidence(String(status)) };
   if (status < 200 || status > 299) return failed('the answer says neither found nor missing', status);
-  const json = readJson(result.body);
+  const json = readJson(result.body, result.headers['content-type']);
   if (json === undefined) return failed('the answer is not readable JSON', status);
 
   const items = find.list === undefined ? [json] : at(json, find.list);

@@ -29,7 +29,8 @@ export interface Asked {
  */
 export function interpret(asked: Asked, result: HttpResult, now: Date): WriteResult {
   if (result.kind === 'not-sent') return notSent(result);
-  if (result.kind === 'answered') return answered(asked, result, readJson(result.body), now);
+  if (result.kind === 'answered')
+    return answered(asked, result, readJson(result.body, result.headers['content-type']), now);
   const { status, headers } = result;
   // The head of an answer says as much as it ever would where the body is not needed.
   if (status !== undefined && headers !== undefined)
@@ -52,7 +53,8 @@ function answered(
 ): WriteResult {
   const word = statusWord(asked, status, headers);
   const reason = json === undefined ? undefined : quotedReason(asked.settings, json, headers);
-  const message = [`answered ${status}`, reason, bodyProblem].filter((part) => part !== undefined).join(': ');
+  const redirect = status >= 300 && status < 400 ? 'redirects are not followed' : undefined;
+  const message = [`answered ${status}`, redirect, reason, bodyProblem].filter((part) => part !== undefined).join(': ');
   const facts = { message, httpStatus: status };
 
   if (word === 'in-doubt') return { outcome: word, errorClass: 'UNKNOWN_OUTCOME', ...facts };

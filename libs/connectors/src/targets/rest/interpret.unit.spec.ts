@@ -107,6 +107,14 @@ describe('a create that was answered by success', () => {
     expect(read({ ...unanswered('truncated'), status: 201, headers: {} }).outcome).toBe('in-doubt');
   });
 
+  it('reads a byte order mark and the character set that the answer names', () => {
+    expect(read(answered(201, '\ufeff{"id":"X"}'))).toMatchObject({ targetId: 'X' });
+    const gbk = Buffer.from([...Buffer.from('{"id":"'), 0xd6, 0xd0, ...Buffer.from('"}')]);
+    const json = (charset: string) => ({ 'content-type': `application/json;charset=${charset}` });
+    expect(read(answered(201, gbk, json('GBK')))).toMatchObject({ targetId: '中' });
+    expect(read(answered(201, gbk, json('nonsense'))).outcome).toBe('in-doubt');
+  });
+
   it('finds an id that stands deep, with escaped names', () => {
     const settings = parse({}, { id: '/a~1b/0/m~0n' });
     expect(read(answered(201, '{"a/b":[{"m~n":"X"}]}'), 'create', settings)).toMatchObject({ targetId: 'X' });
@@ -221,6 +229,10 @@ describe('a request without an answer', () => {
 });
 
 describe('the message', () => {
+  it('says that redirects are not followed', () => {
+    expect(read(answered(302, ''))).toMatchObject({ message: 'answered 302: redirects are not followed' });
+  });
+
   const problem = { 'content-type': 'application/problem+json; charset=utf-8' };
   it('quotes the title of a problem document and nothing else of the answer', () => {
     const body = '{"title":"The customer is unknown","detail":"Krause 4711"}';

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
@@ -83,12 +83,9 @@ async function bench(system: 'erp' | 'finance', documents: TargetBench['document
       if (!answer.ok) throw new Error(await answer.text());
     },
     async effects(document, key) {
-      await fetch(`${sandbox.url}/ledger`); // answers when all of it is on the disk
-      const lines = (await readFile(join(data, 'sandbox-ledger.ndjson'), 'utf8')).split('\n').filter(Boolean);
-      return lines
-        .map((line) => JSON.parse(line) as { document: string; key: string; body: string })
-        .filter((effect) => effect.document === document && effect.key === key)
-        .map(({ body }) => body);
+      const answer = await fetch(`${sandbox.url}/ledger?bodies=true&key=${encodeURIComponent(key)}`);
+      const { effects } = (await answer.json()) as { effects: { document: string; body: string }[] };
+      return effects.filter((effect) => effect.document === document).map(({ body }) => body);
     },
     async close() {
       await sandbox.close();

@@ -6,7 +6,7 @@ import { readFind } from './find.ts';
 import { interpret } from './interpret.ts';
 import { parseRestSettings } from './parse.ts';
 import type { RestDocument } from './settings.ts';
-import { fill } from './template.ts';
+import { fill, withRequestKey } from './template.ts';
 
 /**
  * The generic target: any system with an ordinary REST API, described by the connection's settings (configuration.md,
@@ -96,9 +96,5 @@ function headers(
     ...(idempotencyHeader === undefined ? {} : { [idempotencyHeader.toLowerCase()]: requestKey }),
   };
 }
-
-/** A value that is exactly `$requestKey` becomes the request key; the digits and order of everything else stay. */
-const withRequestKey = (body: string, requestKey: string): string =>
-  body.replace(/(?<!\\)"\$requestKey"/g, () => JSON.stringify(requestKey));
 
 const unknown = (message: string): CrossdockError => new CrossdockError('CROSSDOCK_DELIVERY_UNDECLARED', message);

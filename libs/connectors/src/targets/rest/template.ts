@@ -30,3 +30,8 @@ export function fill(template: string, values: Placeholders): string | undefined
 /** `encodeURIComponent` leaves five characters that RFC 3986 reserves. */
 const encode = (value: string): string =>
   encodeURIComponent(value).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
+
+/** In a body, a value that is exactly `$requestKey` becomes the request key; digits, order and spaces of the rest stay. */
+export function withRequestKey(body: string, requestKey: string): string {
+  return body.replace(/(?<!\\)"\$requestKey"/g, () => JSON.stringify(requestKey));
+}

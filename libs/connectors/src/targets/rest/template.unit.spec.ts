@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { fill } from './template.ts';
+import { fill, withRequestKey } from './template.ts';
 
 const values = { key: 'acme:order:7', id: 'SO-1', requestKey: 'r' };
 
@@ -35,6 +35,15 @@ describe('a path template', () => {
         expect(decodeURIComponent(segments[2]!)).toBe(key);
         expect(path).toMatch(/^[A-Za-z0-9\-._~%/]+$/);
       }),
+    );
+  });
+});
+
+describe('a body', () => {
+  it('gets the request key where a value is $requestKey, and nowhere else', () => {
+    const body = '{"id": "$requestKey","note":"say \\"$requestKey\\" twice: $requestKey","n":1.10}';
+    expect(withRequestKey(body, 'a$&:r2')).toBe(
+      '{"id": "a$&:r2","note":"say \\"$requestKey\\" twice: $requestKey","n":1.10}',
     );
   });
 });
