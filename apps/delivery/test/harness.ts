@@ -39,6 +39,8 @@ export interface World {
   connection: Connection;
   intake: Intake;
   registry: SchemaRegistry;
+  schemas: SchemaSet;
+  wakeAll(): void;
   metrics: Metrics;
   engine(options?: Partial<EngineOptions>): Engine;
   send(document: Partial<Doc>): Promise<string>;
@@ -81,6 +83,10 @@ export async function world(
     connection: at,
     intake,
     registry,
+    schemas: allSchemas(),
+    wakeAll: () => {
+      for (const engine of engines) engine.wake();
+    },
     metrics,
     engine(more = {}) {
       const engine = new Engine({

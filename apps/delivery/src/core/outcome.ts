@@ -43,6 +43,8 @@ export interface Context {
   ladder: Ladder;
   /** other attempts of this delivery are in doubt while this one went out */
   doubtful: boolean;
+  /** more of this lane may be ready behind it */
+  more: boolean;
   /** in [0, 1) */
   chance: number;
 }
@@ -97,6 +99,7 @@ function done(ended: Extract<WriteResult, { outcome: 'done' }>, context: Context
     ...base(context),
     status: 'DELIVERED',
     step: 0,
+    dueInMs: context.more ? 0 : null,
     attempt: { outcome: 'done', counts: true, doubt: null, httpStatus: ended.httpStatus ?? null },
     closes: context.doubtful ? 'happened' : null,
     effect: true,

@@ -14,6 +14,8 @@ export interface Work {
   delivery: Delivery;
   declaration: DocumentDeclaration;
   attempts: Attempt[];
+  /** more of this lane may be ready behind it */
+  more: boolean;
   /** the database's clock when it was decided */
   now: Date;
   step:
@@ -69,7 +71,7 @@ export async function prepare(from: Preparer, claimed: readonly ClaimedRow[]): P
       const bounds = { leaseMs: store.leaseMs, timeoutMs: connection.timeoutMs };
       add(
         done,
-        { lane, delivery: choice.delivery, declaration, attempts, now },
+        { lane, delivery: choice.delivery, declaration, attempts, more: true, now },
         resolve(choice.delivery, attempts, declaration, now, bounds),
       );
     }
@@ -82,7 +84,7 @@ export async function prepare(from: Preparer, claimed: readonly ClaimedRow[]): P
   for (const { loaded: at, delivery, declaration, attempts } of tries) {
     const resolved = resolvedBody(from, delivery, declaration, lookup);
     const decided = plan(at.lane, delivery, declaration, resolved, attempts.at(-1), at.now);
-    add(done, { lane: at.lane, delivery, declaration, attempts, now: at.now }, decided);
+    add(done, { lane: at.lane, delivery, declaration, attempts, more: at.open.length > 1 && declaration.nature === 'fact', now: at.now }, decided);
   }
   return done;
 }

@@ -544,7 +544,7 @@ export class Worker {
   }
 
   #context(work: Work, request: Prepared, doubtful: boolean): Context {
-    const { lane, delivery, declaration } = work;
+    const { lane, delivery, declaration, more } = work;
     return {
       lane,
       delivery,
@@ -552,6 +552,7 @@ export class Worker {
       request,
       ladder: this.#options.connection.retry,
       doubtful,
+      more,
       chance: Math.random(),
     };
   }

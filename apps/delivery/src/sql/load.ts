@@ -69,10 +69,10 @@ select ${LANE_AND_DELIVERY}
         and ${UNFINISHED} and status = 'PARKED'
       order by coalesce(source_version, -1) desc, aggregate_version desc limit 1)
     union all
-    -- facts strictly in the order of arrival
+    -- facts strictly in the order of arrival; the second one says whether more waits behind the first
     (select * from delivery
       where lane_id = l.id and l.doubt is null and l.document = any($2::text[]) and ${UNFINISHED}
-      order by aggregate_version limit 1)
+      order by aggregate_version limit 2)
   ) d on true
   left join revision r on r.delivery_id = d.id and r.n = d.revision
  where l.id = any($1::bigint[])`,

@@ -1,0 +1,130 @@
+import { describe, expect, it } from '@jest/globals';
+import type { WriteResult } from '#contracts';
+import { fixture, attemptsOf } from '../test/fixture.ts';
+import { becomes, until } from '../test/harness.ts';
+
+const answer = (result: WriteResult) => ({ do: 'answer', result }) as const;
+
+describe('a connection', () => {
+  const at = fixture();
+
+  it('is held as long as Retry-After says, and other records with it', async () => {
+    const w = await at.running({ budget: { concurrency: 1 } });
+    w.target.fault(answer({ outcome: 'retry', errorClass: 'RATE_LIMIT', message: 'slow down', httpStatus: 429, retryAfterMs: 400 }));
+    const start = performance.now();
+    const first = await w.send({ key: 'a' });
+    await becomes(w, first, 'RETRY_WAIT');
+    const second = await w.send({ key: 'b' });
+    await becomes(w, second, 'DELIVERED');
+    expect(performance.now() - start).toBeGreaterThan(380);
+    await becomes(w, first, 'DELIVERED');
+  });
+
+  it('stops when too much fails, probes, lets one try and then all, and burns no attempts meanwhile', async () => {
+    const w = await at.running({
+      breaker: { windowMs: 10_000, minimum: 4, failures: 0.5, slowMs: 10_000, probeMs: 60 },
+      retry: { ladderMs: Array.from({ length: 8 }, () => 20), jitter: 0 },
+    });
+    w.target.probeAnswer = { ok: false, message: 'down' };
+    w.target.fault({ do: 'not-sent' }, undefined, 1_000);
+    const events = await Promise.all(Array.from({ length: 6 }, (_, n) => w.send({ key: `k${n}` })));
+    const breaker = async (): Promise<string> => {
+      const [row] = await w.database.query<{ breaker: string }>('select breaker from connection_state where connection = $1', [
+        w.connection.name,
+      ]);
+      return row!.breaker;
+    };
+    await until('the breaker opens', async () => (await breaker()) === 'open');
+    await until('three probes', () => w.target.probes >= 3);
+    const burnt = async (): Promise<number> => (await Promise.all(events.map((event) => attemptsOf(w, event)))).flat().length;
+    const before = await burnt();
+    const probes = w.target.probes;
+    await until('more probes', () => w.target.probes >= probes + 3);
+    expect(await burnt()).toBe(before);
+    w.target.heal();
+    w.target.probeAnswer = { ok: true };
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    expect(await breaker()).toBe('closed');
+  });
+
+  it('opens again when the one that tries fails', async () => {
+    const w = await at.running({
+      breaker: { windowMs: 10_000, minimum: 2, failures: 0.5, slowMs: 10_000, probeMs: 60 },
+      retry: { ladderMs: Array.from({ length: 20 }, () => 20), jitter: 0 },
+    });
+    w.target.fault({ do: 'not-sent' }, undefined, 6);
+    const events = await Promise.all(Array.from({ length: 3 }, (_, n) => w.send({ key: `k${n}` })));
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    expect(w.target.probes).toBeGreaterThanOrEqual(2);
+  });
+
+  it('needs new credentials after 401, says so, resumes by itself, and no attempt counts', async () => {
+    const w = await at.running();
+    w.target.probeAnswer = { ok: false, httpStatus: 401, message: 'no' };
+    w.target.fault(answer({ outcome: 'retry', errorClass: 'AUTH', message: 'unauthorised', httpStatus: 401 }), undefined, 1);
+    const event = await w.send({});
+    const state = async (): Promise<unknown> =>
+      (await w.database.query('select state from connection_state where connection = $1', [w.connection.name]))[0]!['state'];
+    await until('it needs credentials', async () => (await state()) === 'needs_reauth');
+    await until('it was probed', () => w.target.probes >= 2);
+    expect(await w.row(event)).toMatchObject({ status: 'PENDING', attempts: 0 });
+    w.target.probeAnswer = { ok: true };
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ attempts: 1 });
+    expect(await state()).toBe('active');
+  });
+
+  it('takes a 403 for the record while the probe goes through, and for the connection when it fails too', async () => {
+    const w = await at.running();
+    const forbidden = answer({ outcome: 'rejected', errorClass: 'AUTH', message: 'forbidden', httpStatus: 403 });
+    w.target.fault(forbidden);
+    expect(await becomes(w, await w.send({ key: 'a' }), 'DEAD')).toMatchObject({ error_class: 'AUTH' });
+    w.target.probeAnswer = { ok: false, httpStatus: 403, message: 'no' };
+    w.target.fault(forbidden);
+    const event = await w.send({ key: 'b' });
+    await until('it was probed', () => w.target.probes >= 3);
+    expect(await w.status(event)).toBe('PENDING');
+    w.target.probeAnswer = { ok: true };
+    await becomes(w, event, 'DELIVERED');
+  });
+
+  it('keeps to the concurrency it was given', async () => {
+    const w = await at.running({ budget: { concurrency: 3 } });
+    w.target.latencyMs = 10;
+    const events = await Promise.all(Array.from({ length: 30 }, (_, n) => w.send({ key: `k${n}` })));
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    expect(w.target.mostOpen).toBe(3);
+  });
+
+  it('keeps to the requests per minute it was given', async () => {
+    const w = await at.running({ budget: { concurrency: 8, requestsPerMinute: 600 } });
+    const events = await Promise.all(Array.from({ length: 25 }, (_, n) => w.send({ key: `k${n}` })));
+    const start = performance.now();
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    // ten at once, then one each 100 ms
+    expect(performance.now() - start).toBeGreaterThan(1_200);
+  });
+
+  it('goes on with other records while one hangs', async () => {
+    const w = await at.running({ budget: { concurrency: 4 }, timeoutMs: 3_000 });
+    w.target.fault({ do: 'hang' }, (request) => request.key === 't:e:hung');
+    const hung = await w.send({ key: 'hung' });
+    await until('it hangs', () => w.target.open === 1);
+    const events = await Promise.all(Array.from({ length: 40 }, (_, n) => w.send({ key: `k${n}` })));
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    expect(await w.status(hung)).toBe('IN_FLIGHT');
+  });
+
+  it('begins the request of an event within some milliseconds when idle', async () => {
+    const w = await at.running();
+    await becomes(w, await w.send({ key: 'warm' }), 'DELIVERED');
+    const times: number[] = [];
+    for (let n = 0; n < 10; n++) {
+      const start = performance.now();
+      await w.send({ key: `k${n}` });
+      await until('it arrives', () => w.target.applied.length === n + 2);
+      times.push(w.target.applied.at(-1)!.at - start);
+    }
+    times.sort((a, b) => a - b);
+    expect(times[5]).toBeLessThan(100);
+  });
+});

@@ -1,0 +1,121 @@
+import { describe, expect, it } from '@jest/globals';
+import type { WriteResult } from '#contracts';
+import { fixture } from '../test/fixture.ts';
+import { becomes, until } from '../test/harness.ts';
+import { order } from '../test/order.ts';
+
+const refusal: WriteResult = { outcome: 'rejected', errorClass: 'VALUE', message: 'no', httpStatus: 422 };
+
+describe('orders of people', () => {
+  const at = fixture();
+
+  it('retries what is dead', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    w.target.fault({ do: 'answer', result: refusal });
+    const event = await w.send({});
+    await becomes(w, event, 'DEAD');
+    expect(await orders.on(event, 'retry')).toMatchObject({ status: 'done' });
+    await becomes(w, event, 'DELIVERED');
+    expect(await orders.on(event, 'retry')).toMatchObject({ status: 'refused' });
+    await orders.stop();
+  });
+
+  it('sends what was held for review when a person retries it', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const event = await w.send({ headers: { review: 'looks odd' } });
+    await becomes(w, event, 'HELD_REVIEW');
+    await orders.on(event, 'retry');
+    await becomes(w, event, 'DELIVERED');
+    await orders.stop();
+  });
+
+  it('cancels what waits, with a result, and refuses it for what is delivered', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const event = await w.send({ headers: { review: 'looks odd' }, key: 'ord-cancel' });
+    await becomes(w, event, 'HELD_REVIEW');
+    expect(await orders.on(event, 'cancel')).toMatchObject({ status: 'done' });
+    await becomes(w, event, 'CANCELLED');
+    const results = await w.database.query(`select headers from outbox where key = 't:e:ord-cancel'`);
+    expect(results).toMatchObject([{ headers: { ce_type: 'sync.result.cancelled' } }]);
+    const other = await w.send({ version: 2 });
+    await becomes(w, other, 'DELIVERED');
+    expect(await orders.on(other, 'cancel')).toMatchObject({ status: 'refused' });
+    await orders.stop();
+  });
+
+  it('takes "it happened" with the id, and the next version is an update of it', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    w.target.documents.set('salesOrder', {
+      ...w.target.documents.get('salesOrder')!,
+      repeatIsSafe: { create: 'never' },
+    });
+    w.target.fault({ do: 'apply-and-hang' });
+    const event = await w.send({ document: 'salesOrder', version: 1 });
+    await becomes(w, event, 'PARKED');
+    expect(await orders.on(event, 'retry')).toMatchObject({ status: 'refused' });
+    expect(await orders.on(event, 'cancel')).toMatchObject({ status: 'refused' });
+    expect(await orders.on(event, 'resolve', { as: 'applied' })).toMatchObject({ status: 'refused' });
+    expect(await orders.on(event, 'resolve', { as: 'applied', targetId: 'T1' })).toMatchObject({ status: 'done' });
+    expect(await w.row(event)).toMatchObject({ status: 'RESOLVED_MANUAL', target_id: 'T1' });
+    const next = await w.send({ document: 'salesOrder', version: 2 });
+    await becomes(w, next, 'DELIVERED');
+    expect(w.target.applied.at(-1)).toMatchObject({ operation: 'update' });
+    await orders.stop();
+  });
+
+  it('takes "it did not happen" only after the settle time, and then sends it', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    w.target.documents.set('task', { ...w.target.documents.get('task')!, settleMs: 1_000 });
+    w.target.fault({ do: 'hang' });
+    const event = await w.send({ document: 'task' });
+    await becomes(w, event, 'PARKED');
+    const early = await orders.on(event, 'resolve', { as: 'not-applied' });
+    expect(early).toMatchObject({ status: 'refused' });
+    expect(early.result['reason']).toMatch(/until/);
+    await until('the order is taken', async () => {
+      const later = await orders.on(event, 'resolve', { as: 'not-applied' });
+      return later.status === 'done';
+    });
+    await becomes(w, event, 'DELIVERED');
+    expect(w.target.applied).toHaveLength(1);
+    await orders.stop();
+  });
+
+  it('pauses and resumes a flow', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const flow = `${w.connection.name}-flow`;
+    await orders.place('pause', { flow });
+    const event = await w.send({ flow });
+    const other = await w.send({ key: 'other' });
+    await becomes(w, other, 'DELIVERED');
+    expect(await w.status(event)).toBe('PENDING');
+    await orders.place('resume', { flow });
+    await becomes(w, event, 'DELIVERED');
+    await orders.stop();
+  });
+
+  it('pauses and resumes a connection', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    await orders.place('pause', { connection: w.connection.name });
+    const event = await w.send({});
+    await until('it was looked at', () => w.metrics.text().then((text) => text.includes(`connection_active{connection="${w.connection.name}"} 0`)));
+    expect(await w.status(event)).toBe('PENDING');
+    await orders.place('resume', { connection: w.connection.name });
+    await becomes(w, event, 'DELIVERED');
+    await orders.stop();
+  });
+
+  it('refuses by name what this version cannot do', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    expect(await orders.place('replay', {})).toMatchObject({ status: 'refused', result: { reason: expect.stringContaining('replay') } });
+    await orders.stop();
+  });
+});

@@ -1,0 +1,124 @@
+import { describe, expect, it } from '@jest/globals';
+import type { WriteResult } from '#contracts';
+import { attemptsOf, fixture } from '../test/fixture.ts';
+import { becomes } from '../test/harness.ts';
+
+const answer = (result: WriteResult) => ({ do: 'answer', result }) as const;
+
+describe('outcomes', () => {
+  const at = fixture();
+
+  it('sends what was taken in, binds the id and writes one result', async () => {
+    const w = await at.running();
+    const event = await w.send({ document: 'customer', body: { name: 'Ada', amount: 1.1 }, key: 'out-1' });
+    const row = await becomes(w, event, 'DELIVERED');
+    expect(row).toMatchObject({ attempts: 1, target_id: 'T1' });
+    expect(w.target.applied.map(({ body }) => body)).toEqual(['{"name":"Ada","amount":1.1}']);
+    const results = await w.database.query(`select headers from outbox where topic = 'sync.result.v1' and key = 't:e:out-1'`);
+    expect(results).toMatchObject([{ headers: { ce_type: 'sync.result.delivered', ce_causationid: event } }]);
+    const xref = await w.database.query('select * from xref where connection = $1', [w.connection.name]);
+    expect(xref).toMatchObject([{ document: 'customer', key: 't:e:out-1', target_id: 'T1' }]);
+  });
+
+  it('takes an event in once, and counts a repeat and a differing repeat', async () => {
+    const w = await at.running();
+    const event = await w.send({ body: { a: 1 } });
+    await w.send({ event, body: { a: 1 } });
+    await w.send({ event, body: { a: 2 } });
+    await becomes(w, event, 'DELIVERED');
+    expect(w.target.applied).toHaveLength(1);
+    const keys = await w.database.query('select repeats, differing from delivery_key where event_id = $1', [event]);
+    expect(keys).toEqual([{ repeats: 2, differing: 1 }]);
+  });
+
+  it('adopts the id when a create is told that the key exists, and updates in the same delivery', async () => {
+    const w = await at.running();
+    w.target.put('salesOrder', 't:e:r1', 'OLD');
+    const event = await w.send({ document: 'salesOrder', body: { a: 1 } });
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ adopted: true, target_id: 'OLD', attempts: 2 });
+    expect(w.target.applied).toMatchObject([{ operation: 'update', body: '{"a":1}' }]);
+    expect(w.target.applied[0]!.requestKey).toMatch(/:adopt$/);
+  });
+
+  it('parks a fact whose key exists and is not ours', async () => {
+    const w = await at.running();
+    w.target.fault(answer({ outcome: 'duplicate', message: 'exists', httpStatus: 409 }));
+    w.target.findAnswer = { found: 'one', targetId: 'X', requestKeyMatches: false, evidence: 'GET' };
+    const event = await w.send({ document: 'payment' });
+    expect(await becomes(w, event, 'PARKED')).toMatchObject({ error_class: 'DUPLICATE' });
+  });
+
+  it('counts a fact as done when the existing one carries our request key', async () => {
+    const w = await at.running();
+    w.target.fault(answer({ outcome: 'duplicate', message: 'exists', httpStatus: 409 }));
+    w.target.findAnswer = { found: 'one', targetId: 'X', requestKeyMatches: true, evidence: 'GET' };
+    const event = await w.send({ document: 'payment' });
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ target_id: 'X' });
+  });
+
+  it('tries again by the ladder what was not sent for sure, and delivers it', async () => {
+    const w = await at.running();
+    w.target.fault({ do: 'not-sent' }, undefined, 2);
+    const event = await w.send({ document: 'task' });
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ attempts: 3 });
+    expect((await attemptsOf(w, event)).map((row) => row['outcome'])).toEqual(['not-sent', 'not-sent', 'done']);
+  });
+
+  it('parks at the end of the ladder, to be tried once an hour by itself, and writes a result', async () => {
+    const w = await at.running();
+    w.target.fault({ do: 'not-sent' }, undefined, 100);
+    const event = await w.send({ key: 'out-park' });
+    const row = await becomes(w, event, 'PARKED');
+    expect(row).toMatchObject({ error_class: 'CONNECTION', attempts: 4 });
+    expect((row['next_attempt_at'] as Date).getTime()).toBeGreaterThan(Date.now() + 3_000_000);
+    const results = await w.database.query(`select headers from outbox where key = 't:e:out-park'`);
+    expect(results).toMatchObject([{ headers: { ce_type: 'sync.result.parked' } }]);
+  });
+
+  it('makes a business refusal dead after one attempt', async () => {
+    const w = await at.running();
+    w.target.fault(answer({ outcome: 'rejected', errorClass: 'VALUE', message: 'no such country', httpStatus: 422 }));
+    const event = await w.send({});
+    expect(await becomes(w, event, 'DEAD')).toMatchObject({ error_class: 'VALUE', attempts: 1, error: 'no such country' });
+  });
+
+  it('refuses a body that the schema of the target refuses, without sending it', async () => {
+    const w = await at.running();
+    w.target.documents.set('customer', { ...w.target.documents.get('customer')!, schema: 'erp/customer' });
+    const event = await w.send({ body: { nonsense: true } });
+    expect(await becomes(w, event, 'DEAD')).toMatchObject({ error_class: 'VALUE', attempts: 0 });
+    expect(w.target.requests).toHaveLength(0);
+  });
+
+  it('shows what the mapping refused as dead, and what it ignored as ignored', async () => {
+    const w = await at.running();
+    const rejected = await w.send({ kind: 'rejected', headers: { reason: 'lines do not add up' }, key: 'a' });
+    const ignored = await w.send({ kind: 'ignored', headers: { reason: 'not won' }, key: 'b' });
+    expect(await becomes(w, rejected, 'DEAD')).toMatchObject({ error_class: 'MAPPING', error: 'lines do not add up' });
+    await becomes(w, ignored, 'IGNORED');
+  });
+
+  it('treats a create without an id in the answer as in doubt, and finds it', async () => {
+    const w = await at.running();
+    w.target.fault({ do: 'answer', result: { outcome: 'done', httpStatus: 201 } });
+    w.target.findAnswer = { found: 'one', targetId: 'X9', requestKeyMatches: true, evidence: 'GET' };
+    const event = await w.send({ document: 'salesOrder' });
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ target_id: 'X9' });
+    expect(w.target.requests).toHaveLength(1);
+  });
+
+  it('sends a create with its createOnly fields and an update without them', async () => {
+    const w = await at.running();
+    const headers = { createOnly: ['/number'] };
+    const first = await w.send({ document: 'salesOrder', version: 1, body: { number: 'A', a: 1 }, headers });
+    await becomes(w, first, 'DELIVERED');
+    const same = await w.send({ document: 'salesOrder', version: 2, body: { number: 'B', a: 1 }, headers });
+    await becomes(w, same, 'SKIPPED_NOCHANGE');
+    const next = await w.send({ document: 'salesOrder', version: 3, body: { number: 'A', a: 2 }, headers });
+    await becomes(w, next, 'DELIVERED');
+    expect(w.target.applied.map(({ operation, body }) => [operation, body])).toEqual([
+      ['create', '{"number":"A","a":1}'],
+      ['update', '{"a":2}'],
+    ]);
+  });
+});

@@ -1,0 +1,118 @@
+import { describe, expect, it } from '@jest/globals';
+import { attemptsOf, fixture } from '../test/fixture.ts';
+import { becomes, until } from '../test/harness.ts';
+
+/** A gate that a test opens. */
+function gate(): { until: Promise<void>; open(): void } {
+  let open = (): void => {};
+  const wait = new Promise<void>((resolve) => (open = resolve));
+  return { until: wait, open };
+}
+
+describe('several processes', () => {
+  const at = fixture();
+
+  it('share the concurrency and the lanes of a connection, without doubles and in order', async () => {
+    const w = await at.world({ budget: { concurrency: 6 } });
+    w.target.latencyMs = 5;
+    await at.run(w);
+    await at.run(w);
+    for (let version = 1; version <= 8; version++)
+      await Promise.all(Array.from({ length: 15 }, (_, key) => w.send({ document: 'payment', key: `k${key}`, version, body: { version } })));
+    await until('all are delivered', async () => {
+      const [row] = await w.database.query<{ n: bigint }>(
+        `select count(*) as n from delivery where connection = $1 and status = 'DELIVERED'`,
+        [w.connection.name],
+      );
+      return row!.n === 120n;
+    }, 20_000);
+    expect(w.target.applied).toHaveLength(120);
+    expect(w.target.mostOpen).toBeLessThanOrEqual(6);
+    const last = new Map<string, number>();
+    for (const { key, body } of w.target.applied) {
+      const { version } = JSON.parse(body!) as { version: number };
+      expect(version).toBe((last.get(key) ?? 0) + 1);
+      last.set(key, version);
+    }
+  });
+
+  it('resolve what a dead process left open, from the moment its request can have been given up', async () => {
+    const w = await at.world();
+    const event = await w.send({ document: 'salesOrder' });
+    // a process that wrote its attempt, sent, and died before the answer
+    const [lane] = await w.database.query<{ id: bigint }>(
+      `update lane set token = token + 1, holder = 'dead', until = clock_timestamp() + interval '300 ms',
+         due_at = clock_timestamp() + interval '300 ms' where connection = $1 returning id`,
+      [w.connection.name],
+    );
+    await w.database.query(
+      `with d as (update delivery set status = 'IN_FLIGHT', attempt_n = 1, attempts = 1 where lane_id = $1 returning id, document_id)
+       insert into attempt (delivery_id, n, revision, operation, request_key, body, request_hash, content_hash, token, holder, gave_up_at)
+       select id, 1, 1, 'create', document_id, '{"a":1}', '\\x00', '\\x00', 1, 'dead', clock_timestamp() + interval '450 ms' from d`,
+      [lane!.id],
+    );
+    await w.database.query('update lane set doubt = (select id from delivery where lane_id = $1) where id = $1', [lane!.id]);
+    w.target.fault({ do: 'apply-late', afterMs: 0 }, () => false);
+    await at.run(w);
+    await becomes(w, event, 'DELIVERED');
+    const [first, second] = await attemptsOf(w, event);
+    expect(first).toMatchObject({ outcome: 'in-doubt', doubt: 'absent' });
+    expect((second!['started_at'] as Date).getTime()).toBeGreaterThanOrEqual((first!['gave_up_at'] as Date).getTime() + 150);
+    expect(second!['body']).toBe('{"a":1}');
+    expect(w.target.records('salesOrder', 't:e:r1')).toHaveLength(1);
+  });
+
+  it('change nothing under a lease that is over, and keep the late answer as evidence', async () => {
+    const w = await at.world({ timeoutMs: 5_000 });
+    const hold = gate();
+    w.target.fault({ do: 'wait', until: hold.until });
+    await at.run(w, { holder: 'first' });
+    const event = await w.send({ document: 'salesOrder' });
+    await until('the request is out', () => w.target.open === 1);
+    // the first process is stopped past its lease: somebody else takes the lane
+    const [lane] = await w.database.query<{ id: bigint }>(
+      `update lane set token = token + 1, holder = 'other', until = clock_timestamp() + interval '1 hour',
+         due_at = clock_timestamp() + interval '1 hour' where connection = $1 returning id`,
+      [w.connection.name],
+    );
+    hold.open();
+    await until('the answer is kept', async () => (await attemptsOf(w, event))[0]!['late_outcome'] === 'done');
+    expect(await w.status(event)).toBe('IN_FLIGHT');
+    expect((await attemptsOf(w, event))[0]).toMatchObject({ outcome: null, late_target_id: 'T1' });
+    expect(await w.metrics.text()).toMatch(/stale_writes_total [1-9]/);
+    // the other one dies: whoever comes next learns what happened from the evidence
+    await w.database.query(`update lane set holder = null, due_at = clock_timestamp() where id = $1`, [lane!.id]);
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ target_id: 'T1' });
+    expect(w.target.requests).toHaveLength(1);
+  });
+
+  it('does not send when a third of the lease is over before the connection is there', async () => {
+    const w = await at.world();
+    const slow = w.target.write.bind(w.target);
+    let calls = 0;
+    w.target.write = async (request) => {
+      if (++calls === 1) await until('the caller gives up', () => request.signal.aborted);
+      return slow(request);
+    };
+    await at.run(w);
+    const event = await w.send({});
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ attempts: 1 });
+    expect((await attemptsOf(w, event)).map((row) => row['outcome'])).toEqual(['not-sent', 'done']);
+    expect(w.target.requests).toHaveLength(1);
+  });
+
+  it('finishes the requests in hand when it is stopped, and gives back the rest', async () => {
+    const w = await at.world({ budget: { concurrency: 2 } });
+    w.target.latencyMs = 60;
+    const engine = await at.run(w);
+    const events = await Promise.all(Array.from({ length: 12 }, (_, n) => w.send({ key: `k${n}` })));
+    await until('some are out', () => w.target.open === 2);
+    await engine.stop(2_000);
+    const statuses = await Promise.all(events.map((event) => w.status(event)));
+    expect(statuses.filter((status) => status === 'IN_FLIGHT' || status === 'UNKNOWN')).toEqual([]);
+    expect(statuses.filter((status) => status === 'DELIVERED').length).toBe(w.target.applied.length);
+    await at.run(w);
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    expect(w.target.applied).toHaveLength(12);
+  });
+});

@@ -1,0 +1,45 @@
+import { Commands } from '../src/commands/commands.ts';
+import { Store } from '../src/engine/store.ts';
+import { ResultWriter } from '../src/engine/results.ts';
+import { until, type World } from './harness.ts';
+
+export interface Placed {
+  status: string;
+  result: Record<string, unknown>;
+}
+
+/** Executes orders for a world, and places them as the console does. */
+export async function order(w: World) {
+  const engine = w.wakeAll;
+  const store = new Store({
+    database: w.database,
+    results: new ResultWriter(w.schemas, w.registry),
+    holder: 'orders',
+    leaseMs: 900,
+  });
+  const commands = new Commands({
+    database: w.database,
+    store,
+    targets: new Map([[w.connection.name, w.target]]),
+    settled: () => engine(),
+    statesChanged: () => engine(),
+  });
+  await commands.start();
+  return {
+    stop: () => commands.stop(),
+    async place(kind: string, target: unknown): Promise<Placed> {
+      const [row] = await w.database.query<{ id: string }>(
+        `with placed as (insert into command (stage, kind, target, actor, reason) values ('delivery', $1, $2, 'ada', 'because') returning id)
+         select placed.id, pg_notify('crossdock_command', id::text) from placed`,
+        [kind, JSON.stringify(target)],
+      );
+      return until('the order is answered', async () => {
+        const [answer] = await w.database.query<Placed>('select status, result from command where id = $1', [row!.id]);
+        return answer!.status === 'waiting' ? undefined : answer;
+      });
+    },
+    async on(event: string, kind: string, more: Record<string, unknown> = {}): Promise<Placed> {
+      return this.place(kind, { deliveryId: String((await w.row(event))['id']), ...more });
+    },
+  };
+}
