@@ -18,10 +18,24 @@ export function unscaled(value: Decimal, scale: number): number | bigint | undef
   const { s, e, d } = value as unknown as Words;
   if (d === null) return undefined;
   if (d.length === 1 && d[0] === 0) return 0;
+  if (scale === NINE && e >= 0 && e < 6) return everyday(d, s);
   const digits = e + 1 + scale;
   if (digits <= 0) return undefined;
   const first = Math.floor(e / BASE_DIGITS);
   return digits <= 15 ? small(d, first, scale, s) : large(d, first, scale, s);
+}
+
+/** Nine fraction digits and a whole part below a million: one word before the point, two behind it. */
+function everyday(words: readonly number[], sign: number): number | undefined {
+  const count = words.length;
+  let sum = words[0]! * 1e9;
+  if (count > 1) sum += words[1]! * 100;
+  if (count > 2) {
+    const last = words[2]!;
+    if (count > 3 || last % 100_000 !== 0) return undefined;
+    sum += last / 100_000;
+  }
+  return sign < 0 ? -sum : sum;
 }
 
 const POWERS = Array.from({ length: 23 }, (_, power) => 10 ** power); // exact in a double up to 1e22

@@ -2,7 +2,7 @@ import { Decimal } from '#contracts';
 import { daysOfDate } from './calendar.ts';
 import { unscaled } from './decimal.ts';
 import { defaultValue } from './default-value.ts';
-import type { FieldShape, RecordShape, Shape } from './shape.ts';
+import type { RecordShape, Shape } from './shape.ts';
 import { Misfit } from './sink.ts';
 import type { Sink } from './sink.ts';
 
@@ -25,31 +25,26 @@ export function compileWrite(shape: Shape, known = new Map<Shape, Write>()): Wri
   return write;
 }
 
+/** The loop tells null from present itself: most fields of most records are optional and absent. */
 function compileRecord(shape: RecordShape, known: Map<Shape, Write>): Write {
   const names = shape.fields.map((field) => field.name);
-  const writes = shape.fields.map((field) => compileField(field, known));
+  const writes = shape.fields.map((field) => compileWrite(field.shape, known));
+  const optional = shape.fields.map((field) => field.optional);
+  const absent = shape.fields.map((field) => (field.hasDefault ? defaultValue(field) : undefined));
   const count = names.length;
   return (sink, value) => {
     if (typeof value !== 'object' || value === null) throw new Misfit();
     const record = value as Record<string, unknown>;
-    for (let index = 0; index < count; index++) writes[index]!(sink, record[names[index]!]);
-  };
-}
-
-function compileField(field: FieldShape, known: Map<Shape, Write>): Write {
-  const write = compileWrite(field.shape, known);
-  if (field.optional)
-    return (sink, value) => {
-      if (value === null || value === undefined) {
-        sink.byte(0);
-        return;
+    for (let index = 0; index < count; index++) {
+      const item = record[names[index]!];
+      if (!optional[index]) writes[index]!(sink, item === undefined ? absent[index] : item);
+      else if (item === null || item === undefined) sink.byte(0);
+      else {
+        sink.byte(2);
+        writes[index]!(sink, item);
       }
-      sink.byte(2);
-      write(sink, value);
-    };
-  if (!field.hasDefault) return write;
-  const absent = defaultValue(field);
-  return (sink, value) => write(sink, value === undefined ? absent : value);
+    }
+  };
 }
 
 function simple(shape: Exclude<Shape, RecordShape>, known: Map<Shape, Write>): Write {
@@ -62,8 +57,8 @@ function simple(shape: Exclude<Shape, RecordShape>, known: Map<Shape, Write>): W
     case 'decimal': {
       const limit = 10n ** BigInt(shape.precision);
       return (sink, value) => {
-        if (!Decimal.isDecimal(value)) throw new Misfit();
-        const whole = unscaled(value as Decimal, shape.scale);
+        if (!(value instanceof Decimal)) throw new Misfit();
+        const whole = unscaled(value, shape.scale);
         if (whole === undefined) throw new Misfit();
         if (typeof whole === 'bigint' && (whole >= limit || whole <= -limit)) throw new Misfit();
         sink.unscaled(whole);

@@ -20,7 +20,7 @@ export class Sink {
   /** A copy of what was written since `reset`. */
   take(): Buffer {
     const copy = Buffer.allocUnsafe(this.#at);
-    copy.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes.copy(copy, 0, 0, this.#at);
     return copy;
   }
 
