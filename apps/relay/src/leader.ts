@@ -1,5 +1,5 @@
 import type { EventLog } from '#contracts';
-import type { Queryable, Statement } from '#db';
+import type { Queryable } from '#db';
 import { beat, readOutbox, settle, type Cursor, type Leadership, type Snapshot } from '#outbox';
 import { advance, mark, needsMark } from './cursor.ts';
 import { Pace } from './pace.ts';
@@ -20,7 +20,7 @@ const STOP_MS = 5000;
 export class Deposed extends Error {}
 
 export interface LeaderOptions {
-  /** the session that holds the lock: reading and settling through it end with it */
+  /** the session that holds the lock, see `patient`: reading and settling through it end with it */
   session: Queryable;
   log: EventLog;
   shard: number;
@@ -49,8 +49,7 @@ export interface LeaderOptions {
  * and loses nothing. The mark is the transaction id of the settling statement: it is younger than every gap in it.
  */
 export async function lead(options: LeaderOptions): Promise<void> {
-  const { shard, leadership, pace, stop } = options;
-  const session = inTurn(options.session);
+  const { session, shard, leadership, pace, stop } = options;
   const { epoch } = leadership;
   const limit = options.batch ?? BATCH;
   const stopped = new Set(leadership.stopped);
@@ -176,18 +175,6 @@ async function beforeStopped(sending: Promise<Sent>, stop: AbortSignal): Promise
     clearTimeout(timer);
     stop.removeEventListener('abort', begin!);
   }
-}
-
-/** One connection takes one statement at a time; the read ahead, the beat and the settling wait for each other here. */
-function inTurn(session: Queryable): Queryable {
-  let last: Promise<unknown> = Promise.resolve();
-  return {
-    query: <Row>(sql: string | Statement, params?: readonly unknown[]) => {
-      const answer = last.then(() => session.query<Row>(sql, params));
-      last = answer.catch(() => {});
-      return answer;
-    },
-  };
 }
 
 /** Lets a promise fail while something else is awaited: the failure comes out when asked for. */

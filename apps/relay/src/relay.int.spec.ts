@@ -87,7 +87,7 @@ describe('the relay', () => {
     log.away = false;
     await log.until(5);
     expect(versionsOf('a')).toEqual(['1', '2', '3', '4', '5']);
-    expect(surprises).toHaveLength(2);
+    await eventually(() => surprises.length === 2, 'the end of the outage is told');
   });
 
   it('goes on by itself after its session was cut off', async () => {
@@ -103,6 +103,21 @@ describe('the relay', () => {
     await append(clone.database, 'a');
     await log.until(2);
     expect(versionsOf('a')).toEqual(['1', '2']);
+  });
+
+  it('gives up a session that does not answer, and goes on with a new one', async () => {
+    const relay = await start({ patienceMs: 300, standBy: { everyMs: 20, frozenMs: 10_000 } });
+    await leads(relay);
+    const { epoch } = relay.state;
+    const blocker = await clone.database.session();
+    await blocker.query('begin');
+    await blocker.query('lock table relay_cursor in access exclusive mode');
+    await eventually(() => !relay.state.leads, 'the session is given up');
+    await blocker.query('rollback');
+    await blocker.close();
+    await append(clone.database, 'a');
+    await log.until(1);
+    expect(relay.state.epoch).toBeGreaterThan(epoch);
   });
 
   it('is stopped with a batch that the log does not take, and the next one sends it', async () => {

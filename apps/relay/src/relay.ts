@@ -1,12 +1,15 @@
 import type { EventLog } from '#contracts';
-import type { Database, Session } from '#db';
+import type { Database, Queryable, Session } from '#db';
 import { checkSequence, claimLeadership, DOORBELL, unseatFrozen, type Cursor } from '#outbox';
 import { executeCommands } from './commands.ts';
 import { Deposed, lead, pause } from './leader.ts';
 import { Pace } from './pace.ts';
+import { patient } from './patient.ts';
 
 /** How often a stand-by tries to lead, and for how long a leader may be silent before it is unseated, ms. */
 const STAND_BY = { everyMs: 200, frozenMs: 10_000 };
+/** Longest a statement may take; the slowest, a read of 16 MiB, takes a tenth of a second. */
+const PATIENCE_MS = 30_000;
 
 export interface RelayOptions {
   database: Database;
@@ -14,6 +17,7 @@ export interface RelayOptions {
   shard?: number;
   batch?: { rows: number; bytes: number };
   standBy?: { everyMs: number; frozenMs: number };
+  patienceMs?: number;
   /** one line per surprise; never a payload */
   surprised(message: string, cause?: unknown): void;
 }
@@ -74,7 +78,7 @@ export class Relay {
       let session: Session | undefined;
       try {
         session = await this.#options.database.session();
-        await this.#hold(session, () => {
+        await this.#hold(patient(session, this.#options.patienceMs ?? PATIENCE_MS), () => {
           if (failures > 0) this.#options.surprised('the relay works again');
           failures = 0;
         });
@@ -91,7 +95,7 @@ export class Relay {
   }
 
   /** Waits for the leadership on this session, then leads. */
-  async #hold(session: Session, works: () => void): Promise<void> {
+  async #hold(session: Queryable, works: () => void): Promise<void> {
     const { database, log, shard = 0, standBy = STAND_BY, batch, surprised } = this.#options;
     const stop = this.#stop.signal;
     for (;;) {

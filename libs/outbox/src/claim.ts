@@ -1,5 +1,5 @@
 import { CrossdockError } from '#contracts';
-import { SCHEMA, type Queryable, type Session, type Statement } from '#db';
+import { SCHEMA, type Queryable, type Statement } from '#db';
 import { gapsFromJson, type Cursor, type StoredGap } from './gap.ts';
 
 /** The first half of the advisory lock's key; the second is the shard. Any number that nothing else uses. */
@@ -26,10 +26,10 @@ const CLAIM: Statement = {
 };
 
 /**
- * Tries to become the one active reader of the shard. The lock lives as long as the session, so a crashed leader frees
+ * Tries to become the one active reader of the shard; `session` is one connection, not a pool. The lock lives as long as the session, so a crashed leader frees
  * it; the epoch makes what a frozen one still writes without effect. Undefined: somebody else leads.
  */
-export async function claimLeadership(session: Session, shard: number): Promise<Leadership | undefined> {
+export async function claimLeadership(session: Queryable, shard: number): Promise<Leadership | undefined> {
   const [lock] = await session.query<{ got: boolean }>('select pg_try_advisory_lock($1, $2) as got', [
     LEADER_LOCK,
     shard,

@@ -1,0 +1,34 @@
+import { CrossdockError } from '#contracts';
+import type { Queryable, Statement } from '#db';
+
+/**
+ * A session whose statements wait for each other (one connection takes one at a time: the read ahead, the beat and the
+ * settling share it) and do not wait for ever: a connection whose other end is gone says nothing until TCP gives up, a
+ * quarter of an hour later. After `ms` without an answer it throws, and whoever holds the session must close it.
+ */
+export function patient(session: Queryable, ms: number): Queryable {
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    query: <Row>(sql: string | Statement, params?: readonly unknown[]) => {
+      const answer = last.then(() => within(session.query<Row>(sql, params), ms));
+      last = answer.catch(() => {});
+      return answer;
+    },
+  };
+}
+
+async function within<T>(answer: Promise<T>, ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const message = `the database has not answered for ${ms} ms`;
+      reject(new CrossdockError('CROSSDOCK_RELAY_DATABASE_SILENT', message, { retryable: true }));
+    }, ms);
+  });
+  answer.catch(() => {}); // nobody listens any more once the wait is over
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
