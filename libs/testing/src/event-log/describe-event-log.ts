@@ -353,6 +353,50 @@ export function describeEventLog(name: string, makeLog: () => Promise<EventLogHa
       await one.running.stop();
     }, 90_000);
 
+    it('keeps its partitions while a handler takes longer than a dead member would be waited for', async () => {
+      const topic = await freshTopic(log, { partitions: 1 });
+      const group = unique('group');
+      await log.append([text(topic, 'a', '1')]);
+      let slow = true;
+      const got = await collect(log, group, [topic], {
+        handle: async ({ signal }) => {
+          if (!slow) return;
+          slow = false;
+          await new Promise((resolve) => setTimeout(resolve, harness.address.leaseMs * 1.6));
+          expect(signal.aborted).toBe(false);
+        },
+      });
+      await caughtUp(group, topic);
+      await log.append([text(topic, 'a', '2')]);
+      await got.until(2);
+      expect(got.values()).toEqual(['1', '2']);
+      expect(got.problems).toEqual([]);
+      await got.running.stop();
+    }, 60_000);
+
+    it('loses nothing when a member joins while a handler is slow', async () => {
+      const topic = await freshTopic(log, { partitions: 4 });
+      const group = unique('group');
+      const keys = Array.from({ length: 20 }, (_, n) => `key${n}`);
+      await log.append(keys.map((key) => text(topic, key, `${key} first`)));
+      const finish = Promise.withResolvers<void>();
+      let begun = 0;
+      const one = await collect(log, group, [topic], {
+        handle: () => {
+          begun++;
+          return finish.promise;
+        },
+      });
+      await eventually(() => begun === 4, 'a batch of each partition in hand');
+      const two = await collect(await harness.open(), group, [topic]);
+      await log.append(keys.map((key) => text(topic, key, `${key} second`)));
+      setTimeout(finish.resolve, 500);
+      await caughtUp(group, topic);
+      const seen = perKey([...one.records, ...two.records]);
+      for (const key of keys) expect(new Set(seen.get(key))).toEqual(new Set([`${key} first`, `${key} second`]));
+      await Promise.all([one.running.stop(), two.running.stop()]);
+    }, 60_000);
+
     it('carries on by itself after the log was away, in order and complete', async () => {
       if (!harness.disturb) return;
       const topic = await freshTopic(log, { partitions: 2 });
