@@ -1,5 +1,5 @@
 import { Secret } from '#contracts';
-import { basic, type OAuth2 } from './auth.ts';
+import { basic, type OAuth2, plain } from './auth.ts';
 import type { HttpRequest, HttpResult, NotSent } from './result.ts';
 
 /** A token is renewed this long before it ends, or after nine tenths of its life, whichever is later. */
@@ -27,9 +27,9 @@ export function tokenSource(auth: OAuth2, send: (request: HttpRequest) => Promis
       'content-type': 'application/x-www-form-urlencoded',
     };
     if (auth.credentials === 'basic') {
-      headers['authorization'] = basic(encodeURIComponent(auth.clientId), encoded(auth.clientSecret));
+      headers['authorization'] = basic(encodeURIComponent(plain(auth.clientId)), encoded(auth.clientSecret));
     } else {
-      form.set('client_id', auth.clientId);
+      form.set('client_id', plain(auth.clientId));
       form.set('client_secret', auth.clientSecret.reveal());
     }
     const result = await send({ method: 'POST', path, headers, body: form.toString() });
@@ -40,7 +40,7 @@ export function tokenSource(auth: OAuth2, send: (request: HttpRequest) => Promis
     const answer = read(result.body);
     if (answer === undefined) return failed('token', 'the token endpoint answered 200 without an access token');
     const life = answer.expiresInMs ?? LIFETIME_WITHOUT_WORD_MS;
-    const token = new Secret(answer.token, `token endpoint of ${auth.clientId}`);
+    const token = new Secret(answer.token, 'token endpoint');
     current = { token, until: performance.now() + Math.max(life - MARGIN_MS, life * 0.9) };
     return { ok: true, token };
   };

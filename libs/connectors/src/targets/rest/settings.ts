@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RepeatIsSafe } from '#contracts';
+import { Secret, type RepeatIsSafe } from '#contracts';
 import type { Auth } from '#http';
 import { duration, pointer, secret, strict } from '../../settings.ts';
 import { placeholders } from './template.ts';
@@ -103,14 +103,18 @@ const baseUrl = () =>
     { error: 'a URL such as https://erp.acme.example/api without user, query or fragment, or sandbox:/erp' },
   );
 
+/** A user or client: no secret, but it may come from where secrets come from. */
+const name = () =>
+  z.union([z.string().min(1), z.instanceof(Secret)], { error: 'a name, or { env: NAME } and the like' });
+
 /** Exactly one way of proving who we are. */
 const auth = strict({
   bearer: secret().optional(),
-  basic: strict({ user: z.string().min(1), password: secret() }).optional(),
+  basic: strict({ username: name(), password: secret() }).optional(),
   header: strict({ name: headerName(), value: secret() }).optional(),
   oauth2: strict({
     tokenUrl: httpUrl(),
-    clientId: z.string().min(1),
+    clientId: name(),
     clientSecret: secret(),
     scope: z.string().optional(),
     audience: z.string().optional(),

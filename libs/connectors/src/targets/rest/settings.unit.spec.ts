@@ -124,7 +124,7 @@ describe('the settings of a rest connection', () => {
   });
 
   it.each<[string, Settings, string]>([
-    ['basic', { basic: { user: 'u', password: 'p' } }, 'password'],
+    ['basic', { basic: { username: 'u', password: 'p' } }, 'password'],
     ['header', { header: { name: 'X-Key', value: 'v' } }, 'value'],
     ['oauth2', { oauth2: { tokenUrl: 'https://x.example/t', clientId: 'c', clientSecret: 's' } }, 'clientSecret'],
   ])('want the secret of %s as a reference', (way, auth, field) => {
@@ -268,7 +268,7 @@ describe('the settings of a rest connection', () => {
       'two ways to prove who we are',
       whole(
         { customer },
-        { auth: { bearer: new Secret('a', 't'), basic: { user: 'u', password: new Secret('b', 't') } } },
+        { auth: { bearer: new Secret('a', 't'), basic: { username: 'u', password: new Secret('b', 't') } } },
       ),
       'auth',
       /one of bearer/,
