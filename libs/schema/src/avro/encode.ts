@@ -57,8 +57,8 @@ function simple(shape: Exclude<Shape, RecordShape>, known: Map<Shape, Write>): W
     case 'decimal': {
       const limit = 10n ** BigInt(shape.precision);
       return (sink, value) => {
-        if (!(value instanceof Decimal)) throw new Misfit();
-        const whole = unscaled(value, shape.scale);
+        if (!(value instanceof Decimal) && !Decimal.isDecimal(value)) throw new Misfit(); // of another copy of decimal.js
+        const whole = unscaled(value as Decimal, shape.scale);
         if (whole === undefined) throw new Misfit();
         if (typeof whole === 'bigint' && (whole >= limit || whole <= -limit)) throw new Misfit();
         sink.unscaled(whole);
