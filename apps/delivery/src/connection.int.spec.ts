@@ -10,7 +10,9 @@ describe('a connection', () => {
 
   it('is held as long as Retry-After says, and other records with it', async () => {
     const w = await at.running({ budget: { concurrency: 1 } });
-    w.target.fault(answer({ outcome: 'retry', errorClass: 'RATE_LIMIT', message: 'slow down', httpStatus: 429, retryAfterMs: 400 }));
+    w.target.fault(
+      answer({ outcome: 'retry', errorClass: 'RATE_LIMIT', message: 'slow down', httpStatus: 429, retryAfterMs: 400 }),
+    );
     const start = performance.now();
     const first = await w.send({ key: 'a' });
     await becomes(w, first, 'RETRY_WAIT');
@@ -29,14 +31,16 @@ describe('a connection', () => {
     w.target.fault({ do: 'not-sent' }, undefined, 1_000);
     const events = await Promise.all(Array.from({ length: 6 }, (_, n) => w.send({ key: `k${n}` })));
     const breaker = async (): Promise<string> => {
-      const [row] = await w.database.query<{ breaker: string }>('select breaker from connection_state where connection = $1', [
-        w.connection.name,
-      ]);
+      const [row] = await w.database.query<{ breaker: string }>(
+        'select breaker from connection_state where connection = $1',
+        [w.connection.name],
+      );
       return row!.breaker;
     };
     await until('the breaker opens', async () => (await breaker()) === 'open');
     await until('three probes', () => w.target.probes >= 3);
-    const burnt = async (): Promise<number> => (await Promise.all(events.map((event) => attemptsOf(w, event)))).flat().length;
+    const burnt = async (): Promise<number> =>
+      (await Promise.all(events.map((event) => attemptsOf(w, event)))).flat().length;
     const before = await burnt();
     const probes = w.target.probes;
     await until('more probes', () => w.target.probes >= probes + 3);
@@ -61,10 +65,16 @@ describe('a connection', () => {
   it('needs new credentials after 401, says so, resumes by itself, and no attempt counts', async () => {
     const w = await at.running();
     w.target.probeAnswer = { ok: false, httpStatus: 401, message: 'no' };
-    w.target.fault(answer({ outcome: 'retry', errorClass: 'AUTH', message: 'unauthorised', httpStatus: 401 }), undefined, 1);
+    w.target.fault(
+      answer({ outcome: 'retry', errorClass: 'AUTH', message: 'unauthorised', httpStatus: 401 }),
+      undefined,
+      1,
+    );
     const event = await w.send({});
     const state = async (): Promise<unknown> =>
-      (await w.database.query('select state from connection_state where connection = $1', [w.connection.name]))[0]!['state'];
+      (await w.database.query('select state from connection_state where connection = $1', [w.connection.name]))[0]![
+        'state'
+      ];
     await until('it needs credentials', async () => (await state()) === 'needs_reauth');
     await until('it was probed', () => w.target.probes >= 2);
     expect(await w.row(event)).toMatchObject({ status: 'PENDING', attempts: 0 });

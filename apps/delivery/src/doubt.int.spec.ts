@@ -91,7 +91,10 @@ describe('doubt', () => {
   it('parks, and never calls dead, a repeat that is refused while the first is in doubt', async () => {
     const w = await at.running();
     w.target.fault({ do: 'apply-and-hang' });
-    w.target.fault({ do: 'answer', result: { outcome: 'rejected', errorClass: 'VALUE', message: 'no', httpStatus: 422 } });
+    w.target.fault({
+      do: 'answer',
+      result: { outcome: 'rejected', errorClass: 'VALUE', message: 'no', httpStatus: 422 },
+    });
     const event = await w.send({ document: 'customer' });
     expect(await becomes(w, event, 'PARKED')).toMatchObject({ error_class: 'UNKNOWN_OUTCOME' });
     const newer = await w.send({ document: 'customer', version: 2 });

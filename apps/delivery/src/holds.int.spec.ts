@@ -112,7 +112,9 @@ describe('holds', () => {
       document: 'salesOrder',
       key: 'two',
       body: {},
-      headers: { open: [customerOf('t:e:x1'), { pointer: '/payer', reference: { document: 'customer', key: 't:e:x2' } }] },
+      headers: {
+        open: [customerOf('t:e:x1'), { pointer: '/payer', reference: { document: 'customer', key: 't:e:x2' } }],
+      },
     });
     await becomes(w, held, 'HELD_DEPENDENCY');
     await becomes(w, await w.send({ document: 'customer', key: 'x1' }), 'DELIVERED');

@@ -105,7 +105,9 @@ describe('orders of people', () => {
     const orders = await order(w);
     await orders.place('pause', { connection: w.connection.name });
     const event = await w.send({});
-    await until('it was looked at', () => w.metrics.text().then((text) => text.includes(`connection_active{connection="${w.connection.name}"} 0`)));
+    await until('it was looked at', () =>
+      w.metrics.text().then((text) => text.includes(`connection_active{connection="${w.connection.name}"} 0`)),
+    );
     expect(await w.status(event)).toBe('PENDING');
     await orders.place('resume', { connection: w.connection.name });
     await becomes(w, event, 'DELIVERED');
@@ -115,7 +117,10 @@ describe('orders of people', () => {
   it('refuses by name what this version cannot do', async () => {
     const w = await at.running();
     const orders = await order(w);
-    expect(await orders.place('replay', {})).toMatchObject({ status: 'refused', result: { reason: expect.stringContaining('replay') } });
+    expect(await orders.place('replay', {})).toMatchObject({
+      status: 'refused',
+      result: { reason: expect.stringContaining('replay') },
+    });
     await orders.stop();
   });
 });

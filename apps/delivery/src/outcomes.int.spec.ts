@@ -14,7 +14,9 @@ describe('outcomes', () => {
     const row = await becomes(w, event, 'DELIVERED');
     expect(row).toMatchObject({ attempts: 1, target_id: 'T1' });
     expect(w.target.applied.map(({ body }) => body)).toEqual(['{"name":"Ada","amount":1.1}']);
-    const results = await w.database.query(`select headers from outbox where topic = 'sync.result.v1' and key = 't:e:out-1'`);
+    const results = await w.database.query(
+      `select headers from outbox where topic = 'sync.result.v1' and key = 't:e:out-1'`,
+    );
     expect(results).toMatchObject([{ headers: { ce_type: 'sync.result.delivered', ce_causationid: event } }]);
     const xref = await w.database.query('select * from xref where connection = $1', [w.connection.name]);
     expect(xref).toMatchObject([{ document: 'customer', key: 't:e:out-1', target_id: 'T1' }]);
@@ -79,7 +81,11 @@ describe('outcomes', () => {
     const w = await at.running();
     w.target.fault(answer({ outcome: 'rejected', errorClass: 'VALUE', message: 'no such country', httpStatus: 422 }));
     const event = await w.send({});
-    expect(await becomes(w, event, 'DEAD')).toMatchObject({ error_class: 'VALUE', attempts: 1, error: 'no such country' });
+    expect(await becomes(w, event, 'DEAD')).toMatchObject({
+      error_class: 'VALUE',
+      attempts: 1,
+      error: 'no such country',
+    });
   });
 
   it('refuses a body that the schema of the target refuses, without sending it', async () => {

@@ -18,14 +18,22 @@ describe('several processes', () => {
     await at.run(w);
     await at.run(w);
     for (let version = 1; version <= 8; version++)
-      await Promise.all(Array.from({ length: 15 }, (_, key) => w.send({ document: 'payment', key: `k${key}`, version, body: { version } })));
-    await until('all are delivered', async () => {
-      const [row] = await w.database.query<{ n: bigint }>(
-        `select count(*) as n from delivery where connection = $1 and status = 'DELIVERED'`,
-        [w.connection.name],
+      await Promise.all(
+        Array.from({ length: 15 }, (_, key) =>
+          w.send({ document: 'payment', key: `k${key}`, version, body: { version } }),
+        ),
       );
-      return row!.n === 120n;
-    }, 20_000);
+    await until(
+      'all are delivered',
+      async () => {
+        const [row] = await w.database.query<{ n: bigint }>(
+          `select count(*) as n from delivery where connection = $1 and status = 'DELIVERED'`,
+          [w.connection.name],
+        );
+        return row!.n === 120n;
+      },
+      20_000,
+    );
     expect(w.target.applied).toHaveLength(120);
     expect(w.target.mostOpen).toBeLessThanOrEqual(6);
     const last = new Map<string, number>();
@@ -51,13 +59,17 @@ describe('several processes', () => {
        select id, 1, 1, 'create', document_id, '{"a":1}', '\\x00', '\\x00', 1, 'dead', clock_timestamp() + interval '450 ms' from d`,
       [lane!.id],
     );
-    await w.database.query('update lane set doubt = (select id from delivery where lane_id = $1) where id = $1', [lane!.id]);
+    await w.database.query('update lane set doubt = (select id from delivery where lane_id = $1) where id = $1', [
+      lane!.id,
+    ]);
     w.target.fault({ do: 'apply-late', afterMs: 0 }, () => false);
     await at.run(w);
     await becomes(w, event, 'DELIVERED');
     const [first, second] = await attemptsOf(w, event);
     expect(first).toMatchObject({ outcome: 'in-doubt', doubt: 'absent' });
-    expect((second!['started_at'] as Date).getTime()).toBeGreaterThanOrEqual((first!['gave_up_at'] as Date).getTime() + 150);
+    expect((second!['started_at'] as Date).getTime()).toBeGreaterThanOrEqual(
+      (first!['gave_up_at'] as Date).getTime() + 150,
+    );
     expect(second!['body']).toBe('{"a":1}');
     expect(w.target.records('salesOrder', 't:e:r1')).toHaveLength(1);
   });

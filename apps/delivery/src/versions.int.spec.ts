@@ -124,7 +124,9 @@ describe('versions of a record', () => {
     w.target.latencyMs = 3;
     for (let version = 1; version <= 10; version++)
       await Promise.all(
-        Array.from({ length: 20 }, (_, key) => w.send({ document: 'customer', key: `k${key}`, version, body: { version } })),
+        Array.from({ length: 20 }, (_, key) =>
+          w.send({ document: 'customer', key: `k${key}`, version, body: { version } }),
+        ),
       );
     await until('everything is finished', async () => {
       const [row] = await w.database.query<{ n: bigint }>(

@@ -20,7 +20,6 @@ export function choose(
   open: readonly Delivery[],
   nature: DocumentDeclaration['nature'],
   now: Date,
-  pausedFlows: ReadonlySet<string>,
 ): Choice {
   if (lane.doubt !== null) {
     const doubtful = open.find((delivery) => delivery.id === lane.doubt);
@@ -29,7 +28,7 @@ export function choose(
   }
   const head = nature === 'state' ? newest(open) : oldest(open);
   if (head === undefined || !mayStart(head)) return { do: 'wait', dueAt: null };
-  if (pausedFlows.has(head.flow)) return { do: 'wait', dueAt: null };
+  if (head.flowPaused) return { do: 'wait', dueAt: null };
   if (head.nextAttemptAt !== null && head.nextAttemptAt > now) return { do: 'wait', dueAt: head.nextAttemptAt };
   return { do: 'try', delivery: head };
 }

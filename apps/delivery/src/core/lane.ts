@@ -45,6 +45,8 @@ export interface Delivery {
   review: string | null;
   reason: string | null;
   hopCount: number;
+  /** read with the delivery, so that a resume that comes later wakes the lane */
+  flowPaused: boolean;
   /** its create was told that the key exists: the id is bound, an update follows */
   adopted: boolean;
   /** rows in `attempt` so far */

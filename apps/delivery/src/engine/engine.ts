@@ -37,7 +37,6 @@ export class Engine {
   readonly #results: ResultWriter;
   readonly #recorder: Recorder;
   readonly #workers = new Map<string, Worker>();
-  #pausedFlows: ReadonlySet<string> = new Set();
   #unlisten: (() => Promise<void>) | undefined;
   #sweep: NodeJS.Timeout | undefined;
 
@@ -64,7 +63,6 @@ export class Engine {
           schemas: options.schemas,
           metrics: options.metrics,
           log,
-          pausedFlows: () => this.#pausedFlows,
           reauthMs: options.reauthMs ?? 300_000,
         }),
       );
@@ -74,12 +72,10 @@ export class Engine {
   async start(): Promise<void> {
     const { database, metrics, sweepMs } = this.#options;
     await this.#results.ready();
-    await this.refreshFlows();
     this.#unlisten = await database.listen(WAKE_CHANNEL, (payload) => this.#heard(payload));
     for (const worker of this.#workers.values()) await worker.start();
     this.#sweep = setInterval(() => {
       sweep(this.store, metrics).catch((cause: unknown) => log.warn({ err: cause }, 'the sweep failed'));
-      this.refreshFlows().catch((cause: unknown) => log.warn({ err: cause }, 'reading paused flows failed'));
     }, sweepMs ?? 30_000);
   }
 
@@ -101,26 +97,18 @@ export class Engine {
     this.#heard(STATES_CHANGED);
   }
 
-  /** Reads which flows and connections are paused. */
-  async refreshFlows(): Promise<void> {
-    const rows = await this.#options.database.query<{ flow: string }>(
-      `select flow from flow_state where state = 'paused'`,
-    );
-    this.#pausedFlows = new Set(rows.map((row) => row.flow));
-  }
-
   /** Requests in hand get until `deadlineMs`; what is not begun is given back. Targets stay open: they are their owner's. */
   async stop(deadlineMs = 20_000): Promise<void> {
     clearInterval(this.#sweep);
     await this.#unlisten?.();
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop(deadlineMs)));
+    this.#recorder.stop();
   }
 
   /** Payload: a connection's name, `*` when states changed, nothing after a reconnection. */
   #heard(payload: string | undefined): void {
     if (payload !== undefined && payload !== STATES_CHANGED) return this.wake(payload);
-    this.refreshFlows()
-      .then(() => Promise.all([...this.#workers.values()].map((worker) => worker.refresh())))
+    Promise.all([...this.#workers.values()].map((worker) => worker.refresh()))
       .catch((cause: unknown) => log.warn({ err: cause }, 'reading states failed'))
       .finally(() => this.wake());
   }

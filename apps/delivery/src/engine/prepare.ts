@@ -35,7 +35,6 @@ export interface Preparer {
   connection: Connection;
   target: Target;
   schemas: SchemaSet;
-  pausedFlows(): ReadonlySet<string>;
 }
 
 /** From lanes just claimed to what each of them has to do: loads them, looks up what is open, decides. */
@@ -60,7 +59,7 @@ export async function prepare(from: Preparer, claimed: readonly ClaimedRow[]): P
   for (const at of loaded) {
     const { lane, open, now } = at;
     const declaration = target.documents.get(lane.document) ?? unknownDocument(lane.document);
-    const choice = choose(lane, open, declaration.nature, now, from.pausedFlows());
+    const choice = choose(lane, open, declaration.nature, now);
     if (choice.do === 'wait') {
       done.idle.push({ lane, dueMs: msUntil(choice.dueAt, now) });
       continue;
@@ -84,7 +83,18 @@ export async function prepare(from: Preparer, claimed: readonly ClaimedRow[]): P
   for (const { loaded: at, delivery, declaration, attempts } of tries) {
     const resolved = resolvedBody(from, delivery, declaration, lookup);
     const decided = plan(at.lane, delivery, declaration, resolved, attempts.at(-1), at.now);
-    add(done, { lane: at.lane, delivery, declaration, attempts, more: at.open.length > 1 && declaration.nature === 'fact', now: at.now }, decided);
+    add(
+      done,
+      {
+        lane: at.lane,
+        delivery,
+        declaration,
+        attempts,
+        more: at.open.length > 1 && declaration.nature === 'fact',
+        now: at.now,
+      },
+      decided,
+    );
   }
   return done;
 }

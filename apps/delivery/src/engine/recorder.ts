@@ -24,6 +24,7 @@ export class Recorder {
   readonly #woken: (connection: string) => void;
   readonly #waiting: Waiting[] = [];
   #running = 0;
+  #stopped = false;
 
   constructor(store: Store, metrics: Metrics, log: Logger, woken: (connection: string) => void) {
     this.#store = store;
@@ -37,6 +38,11 @@ export class Recorder {
       this.#waiting.push({ item, resolve });
       if (this.#running < LANES) void this.#drain();
     });
+  }
+
+  /** The engine has stopped: what cannot be recorded now is left to the end of its lease. */
+  stop(): void {
+    this.#stopped = true;
   }
 
   async #drain(): Promise<void> {
@@ -61,6 +67,7 @@ export class Recorder {
       try {
         return await this.#store.settle(batch);
       } catch (cause) {
+        if (this.#stopped) return { lanes: new Set(), rows: [], woken: [] };
         if (tries === 0)
           this.#log.warn({ err: cause, outcomes: batch.length }, 'recording outcomes failed, trying again');
         if (tries >= 3 && batch.length > 1) return this.#oneByOne(batch);

@@ -203,7 +203,9 @@ export class Store {
     outcome: 'done' | 'rejected' | 'not-sent' | null,
     targetId: string | null,
   ): Promise<unknown> {
-    return this.database.query(LATE_ANSWER, [delivery, n, JSON.stringify([evidence]), outcome, targetId]);
+    return this.database.transaction((tx) =>
+      tx.query(LATE_ANSWER, [delivery, n, JSON.stringify([evidence]), outcome, targetId]),
+    );
   }
 }
 
@@ -333,6 +335,7 @@ const deliveryOf = (row: LoadedRow, id: bigint): Delivery => ({
   review: row.review,
   reason: row.reason,
   hopCount: row.hop_count,
+  flowPaused: row.flow_paused,
   adopted: row.adopted,
   attemptN: row.attempt_n,
   body: row.body,

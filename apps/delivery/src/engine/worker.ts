@@ -24,7 +24,6 @@ export interface WorkerOptions {
   schemas: SchemaSet;
   metrics: Metrics;
   log: Logger;
-  pausedFlows(): ReadonlySet<string>;
   reauthMs: number;
 }
 

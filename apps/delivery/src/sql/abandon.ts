@@ -9,7 +9,7 @@ export const ABANDON: Statement = {
   text: `
 with claimed as (
   select l.id, l.doubt, c.settle_ms from unnest($1::bigint[], $2::bigint[], $3::int[]) as c(id, token, settle_ms)
-    join lane l on l.id = c.id and l.token = c.token
+    join lane l on l.id = c.id and l.token = c.token order by l.id for update of l
 ), left_open as (
   update attempt a set outcome = 'in-doubt', doubt = 'open', error_class = 'UNKNOWN_OUTCOME',
          error = 'the process that sent it ended before it recorded an answer'

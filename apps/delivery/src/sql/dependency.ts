@@ -46,14 +46,18 @@ with gone as (
      order by since, delivery_id limit ${RELEASE_BATCH} for update skip locked
   ) o where w.dependency_id = o.dependency_id and w.delivery_id = o.delivery_id
   returning w.delivery_id
+), lanes as (
+  select l.id from lane l
+   where l.id in (select d.lane_id from delivery d join gone g on g.delivery_id = d.id) order by l.id for update
 ), freed as (
   update delivery d set status = 'PENDING', waiting_for = null, error_class = null, error = null, changed_at = clock_timestamp()
-    from (select distinct delivery_id from gone) g where d.id = g.delivery_id and d.status = 'HELD_DEPENDENCY'
+    from (select distinct delivery_id from gone) g
+   where d.id = g.delivery_id and d.lane_id in (select id from lanes) and d.status = 'HELD_DEPENDENCY'
   returning d.lane_id
 ), woken as (
   update lane l set wake = true,
          due_at = case when l.holder is null then clock_timestamp() else l.due_at end
-    from (select l2.id from lane l2 where l2.id in (select lane_id from freed) order by l2.id for update) o where l.id = o.id
+   where l.id in (select lane_id from freed)
   returning l.connection
 )
 select g.delivery_id, coalesce((select min(connection) from woken), '') as connection from gone g`,

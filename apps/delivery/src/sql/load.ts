@@ -30,6 +30,7 @@ export interface LoadedRow {
   review: string | null;
   reason: string | null;
   hop_count: number;
+  flow_paused: boolean;
   adopted: boolean;
   attempt_n: number;
   body: string | null;
@@ -41,7 +42,8 @@ const LANE_AND_DELIVERY = `clock_timestamp() as now, l.id as lane_id, l.doubt, l
        l.applied_source_version, l.applied_version, l.applied_revision, encode(l.acknowledged, 'hex') as acknowledged,
        x.target_id as bound_id, l.cancelled, l.posted,
        d.id, d.document_id, d.flow, d.kind, d.status, d.aggregate_version, d.source_version, d.revision, d.step,
-       d.next_attempt_at, d.error_class, d.review, d.reason, d.hop_count, d.adopted, d.attempt_n,
+       d.next_attempt_at, d.error_class, d.review, d.reason, d.hop_count,
+       exists (select 1 from flow_state f where f.flow = d.flow and f.state = 'paused') as flow_paused, d.adopted, d.attempt_n,
        r.body, r.open, r.create_only`;
 
 /**

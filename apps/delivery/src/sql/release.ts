@@ -7,8 +7,9 @@ export const RELEASE: Statement = {
 update lane l set holder = null, until = null, wake = false,
        due_at = case when l.wake then clock_timestamp() when r.due_ms is null then null
                      else clock_timestamp() + r.due_ms * interval '1 ms' end
-  from unnest($1::bigint[], $2::bigint[], $3::float8[]) as r(id, token, due_ms)
- where l.id = r.id and l.token = r.token`,
+  from (select l2.id, r2.due_ms from unnest($1::bigint[], $2::bigint[], $3::float8[]) as r2(id, token, due_ms)
+          join lane l2 on l2.id = r2.id and l2.token = r2.token order by l2.id for update of l2) r
+ where l.id = r.id`,
 };
 
 /** Renews the leases ($3 ms) of lanes $1 with tokens $2; what is missing from the answer is no longer ours. */
@@ -16,7 +17,8 @@ export const RENEW: Statement = {
   name: 'delivery-renew',
   text: `
 update lane l set until = clock_timestamp() + $3 * interval '1 ms', due_at = clock_timestamp() + $3 * interval '1 ms'
-  from unnest($1::bigint[], $2::bigint[]) as r(id, token)
- where l.id = r.id and l.token = r.token
+  from (select l2.id from unnest($1::bigint[], $2::bigint[]) as r2(id, token)
+          join lane l2 on l2.id = r2.id and l2.token = r2.token order by l2.id for update of l2) r
+ where l.id = r.id
 returning l.id`,
 };
