@@ -1,5 +1,5 @@
 import { Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { CRM_ENTITIES, crmTopic, declareTopics, type Configuration, type EventLog } from '#contracts';
+import { CRM_ENTITIES, crmTopic, declareTopics, documentTopic, type Configuration, type EventLog } from '#contracts';
 import { openEventLog } from '#event-log';
 import { loadMappings, mappingFlows, type Bundle } from '#mapping';
 import {
@@ -60,8 +60,16 @@ const log = logger('mapper');
         { schemaRegistryUrl }: Environment,
         metrics: Metrics,
       ): Promise<MapperService> => {
-        const registry = schemaRegistryUrl ? confluentRegistry(schemaRegistryUrl, schemas) : fileRegistry(schemas);
         const bundle = bundleOf(configuration, roots, schemas);
+        const topics = new Map(
+          [...bundle.flows.values()].map(({ schema, connection, document }) => [
+            documentTopic(schema, connection, document),
+            schema,
+          ]),
+        );
+        const registry = schemaRegistryUrl
+          ? confluentRegistry(schemaRegistryUrl, schemas, { topics })
+          : fileRegistry(schemas);
         const ids = await idsOf(bundle, registry);
         const flows = mapperFlows(configuration.flows.values(), bundle, (schema) => ids.get(schema)!);
         const documents = [...bundle.flows.values()].map(({ schema, connection, document }) => ({
