@@ -1,4 +1,5 @@
 import { check } from './check/command.ts';
+import { API_COMMANDS } from './commands/index.ts';
 import { generate } from './generate/command.ts';
 import type { Command } from './io.ts';
 import { mapping } from './mapping/command.ts';
@@ -6,4 +7,4 @@ import { run } from './run/command.ts';
 import { migrateCommand } from './run/migrate.ts';
 
 /** Every command, in the order `crossdock help` shows them. */
-export const COMMANDS: readonly Command[] = [run, migrateCommand, check, mapping, generate];
+export const COMMANDS: readonly Command[] = [run, migrateCommand, check, mapping, ...API_COMMANDS, generate];
