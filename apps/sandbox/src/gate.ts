@@ -20,6 +20,7 @@ export const SANDBOX_TOKEN = Symbol('sandbox token');
 @Injectable()
 export class Gate implements OnModuleDestroy {
   readonly #open = new Set<Socket>();
+  readonly #stop = new AbortController();
 
   constructor(
     private readonly ledger: Ledger,
@@ -31,13 +32,20 @@ export class Gate implements OnModuleDestroy {
   async handle(request: FastifyRequest, reply: FastifyReply, call: Call, apply: () => Answer): Promise<void> {
     if (!this.#knows(request.headers.authorization)) return send(reply, problem(401, 'Unauthorised'));
     const fault = this.faults.take(call);
-    if (this.faults.latencyMs > 0) await wait(this.faults.latencyMs);
-    if (fault === undefined) return send(reply, await this.#applied(apply));
-    await this.#misbehave(fault, request, reply, apply);
+    try {
+      if (this.faults.latencyMs > 0) await this.#wait(this.faults.latencyMs);
+      if (fault === undefined) return send(reply, await this.#applied(apply));
+      await this.#misbehave(fault, request, reply, apply);
+    } catch (error) {
+      if (!this.#stop.signal.aborted) throw error;
+      reply.hijack(); // stopped while it waited: it never took effect and nobody listens
+      request.raw.socket.destroy();
+    }
   }
 
-  /** Calls that hang have to go, or nothing ever stops. */
+  /** Calls that hang or wait have to go, or nothing ever stops. */
   onModuleDestroy(): void {
+    this.#stop.abort();
     for (const socket of this.#open) socket.destroy();
   }
 
@@ -55,11 +63,11 @@ export class Gate implements OnModuleDestroy {
   ): Promise<void> {
     switch (fault.kind) {
       case 'slow':
-        await wait(fault.ms);
+        await this.#wait(fault.ms);
         return send(reply, await this.#applied(apply));
       case 'apply-late': {
         this.#keep(request);
-        await wait(fault.afterMs);
+        await this.#wait(fault.afterMs);
         const answer = await this.#applied(apply);
         return request.raw.socket.destroyed ? void reply.hijack() : send(reply, answer);
       }
@@ -92,6 +100,10 @@ export class Gate implements OnModuleDestroy {
         reply.raw.write(body.slice(0, body.length / 2), () => request.raw.socket.destroy());
       }
     }
+  }
+
+  async #wait(ms: number): Promise<void> {
+    await wait(ms, undefined, { signal: this.#stop.signal });
   }
 
   #keep(request: FastifyRequest): void {

@@ -207,6 +207,22 @@ describe('the sandbox', () => {
       expect(seen).toBe('answered');
     });
 
+    it('stops at once although calls hang and wait, and what waited never took effect', async () => {
+      await faults([
+        { match: { method: 'GET' }, effect: 'hang' },
+        { match: { method: 'PUT' }, effect: { kind: 'apply-late', afterMs: 60_000 } },
+      ]);
+      const calls = Promise.allSettled([call('GET', '/erp/health'), putCustomer()]);
+      const rules = async () => (await call('GET', '/faults')).json.rules as { applied: number }[];
+      while ((await rules()).some(({ applied }) => applied === 0));
+      const begun = performance.now();
+      await sandbox.close();
+      expect(performance.now() - begun).toBeLessThan(3_000);
+      expect((await calls).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      sandbox = await serveSandboxAlone({ data });
+      expect(await effects()).toEqual([]);
+    });
+
     it('takes a bare list of rules and bare words, and forgets them when told', async () => {
       await faults([{ match: { system: 'erp' }, effect: 'down' }]);
       await expect(putCustomer()).rejects.toThrow();
