@@ -36,7 +36,7 @@ export function define(definition: Definition): Command {
   const usage = `${definition.usage} [--json] [--url <address>]`.trim();
   return {
     name,
-    usage,
+    usage: definition.usage.split(/ ?[[|]? ?--/)[0]!.trim(), // "crossdock help" shows the words, a mistake shows all options
     summary,
     run: async (args, io) => {
       try {
