@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, HttpCode, Put, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, HttpCode, type OnModuleDestroy, Put, Query } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,7 +9,9 @@ import { type Effect, Ledger } from './ledger.ts';
 /** The sandbox's own side, for whoever tests with it: what goes wrong, and what really happened. */
 @Controller()
 @Permission('sandbox')
-export class ControlController {
+export class ControlController implements OnModuleDestroy {
+  #door: NodeJS.Timeout | undefined;
+
   constructor(
     private readonly faults: FaultPlan,
     private readonly ledger: Ledger,
@@ -60,11 +62,16 @@ export class ControlController {
   #refuse(ms: number): void {
     const server = this.adapter.httpAdapter.getHttpServer() as Server;
     const { port, address } = server.address() as AddressInfo;
-    setTimeout(() => {
+    clearTimeout(this.#door);
+    this.#door = setTimeout(() => {
       server.close();
       server.closeAllConnections();
-      setTimeout(() => server.listen(port, address), ms);
+      this.#door = setTimeout(() => server.listen(port, address), ms);
     }, 50);
+  }
+
+  onModuleDestroy(): void {
+    clearTimeout(this.#door);
   }
 }
 

@@ -207,6 +207,20 @@ describe('the sandbox', () => {
       expect(seen).toBe('answered');
     });
 
+    it('stops at once although its door is closed', async () => {
+      await faults({ refuseMs: 60_000 });
+      const closed = () =>
+        call('GET', '/erp/health').then(
+          () => false,
+          () => true,
+        );
+      while (!(await closed()));
+      const begun = performance.now();
+      await sandbox.close();
+      expect(performance.now() - begun).toBeLessThan(3_000);
+      sandbox = await serveSandboxAlone({ data });
+    });
+
     it('stops at once although calls hang and wait, and what waited never took effect', async () => {
       await faults([
         { match: { method: 'GET' }, effect: 'hang' },
