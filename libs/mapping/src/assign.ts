@@ -7,7 +7,7 @@ import { suggest } from './findings.ts';
 import type { Source, Value } from './scope.ts';
 import { describe } from './shape.ts';
 import type { Shape } from './shape.ts';
-import { decimalText } from './units.ts';
+import { DECIMAL_TEXT, decimalText } from './units.ts';
 import type { At } from './yaml.ts';
 
 /** Turns a value into the Json of the target. */
@@ -26,6 +26,8 @@ export function assign(from: Expression, to: Shape, name: string, context: Conte
     return say('the digits of this product are not bounded', 'add decimal: { scale: 2, round: half-up }');
   if (from.constants && !constantsFit(from.constants, to, name, context)) return undefined;
   if (to.kind === 'any') return source.kind === 'decimal' ? decimalEncoder(fixedScale(from), source.as) : encodeAny;
+  const digits = from.constants?.every(({ value }) => typeof value === 'string' && DECIMAL_TEXT.test(value));
+  if (to.kind === 'decimal' && to.as === 'string' && source.kind === 'enum' && digits) return encodeText;
   const wrong = (suggestion?: string): undefined =>
     say(`takes ${describe(to)}, but this is ${describe(source)}`, suggestion);
 

@@ -310,6 +310,27 @@ const PLANTED: [what: string, yaml: string, line: number, column: number, messag
     'amount: takes at most 2 fraction digits, but this has up to 9 (add decimal: { scale: 2, round: half-up })',
   ],
   [
+    'a whole number rounded as an amount',
+    field('amount: { from: count, decimal: { scale: 2, round: down } }'),
+    8,
+    19,
+    'a decimal belongs here, but count is a whole number',
+  ],
+  [
+    'a whole number summed as an amount',
+    field('amount: { sum: lines.lineNo, decimal: { scale: 2, round: down } }'),
+    8,
+    18,
+    'sum needs decimals, this is a whole number',
+  ],
+  [
+    'a comparison of what is no amount',
+    field('note: { from: note, equals: total.amount, within: "0.01" }'),
+    8,
+    17,
+    'equals compares decimals, this is text',
+  ],
+  [
     'a product without rounding',
     field('lines: { each: lines, fields: { item: sku, quantity: { multiply: [quantity, amount] } } }'),
     8,

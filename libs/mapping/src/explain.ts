@@ -34,9 +34,11 @@ export function explainMapping(mapping: CompiledMapping): Explanation {
   };
 }
 
-/** Reading a list or object as a whole does not read its leaves, unless the whole is what a field takes. */
+/** Any key of a map that is read counts for the map; reading a list or object to go into it reads none of its leaves. */
 function covers(read: string, leaf: string): boolean {
-  return read === leaf || leaf === `${read}.*` || (read.startsWith(leaf.replace(/\*$/, '')) && leaf.endsWith('.*'));
+  if (!leaf.endsWith('.*')) return read === leaf;
+  const map = leaf.slice(0, -2);
+  return read === map || read.startsWith(`${map}.`);
 }
 
 function leaves(shape: Shape, path: string, depth: number): string[] {

@@ -46,27 +46,32 @@ export function checkMappings({ roots, schemas, flows = [] }: LoadOptions): { bu
   const broken = new Set<string>();
   const cases = new Map<string, string>();
   const files = filesIn(roots, 'mappings');
+  const used = new Set(flows.map((flow) => flow.mapping));
+  const last = roots.at(-1) ?? '';
   for (const [name, file] of files) {
-    if (name.endsWith(CASES)) {
-      const of = name.slice(0, -CASES.length);
-      cases.set(of, file);
-      if (!files.has(of))
-        findings.push({
-          file: shown(file),
-          line: 1,
-          column: 1,
-          message: `there is no mapping ${of}`,
-          suggestion: suggest(
-            of,
-            [...files.keys()].filter((one) => !one.endsWith(CASES)),
-          ),
-        });
-      continue;
-    }
-    const tree = parseYaml(shown(file), readFileSync(file, 'utf8'), findings);
-    const mapping = tree && compileMapping(name, shown(file), tree, sides, findings);
+    if (name.endsWith(CASES)) continue;
+    // of the shipped examples, what no flow uses and no longer fits the user's schemas is left out, not an error
+    const example = !used.has(name) && relative(last, file).startsWith('..');
+    const own: Finding[] = [];
+    const tree = parseYaml(shown(file), readFileSync(file, 'utf8'), own);
+    const mapping = tree && compileMapping(name, shown(file), tree, sides, own);
     if (mapping) mappings.set(name, mapping);
-    else broken.add(name);
+    else if (!example) broken.add(name);
+    if (!example) findings.push(...own);
+    const itsCases = files.get(name + CASES);
+    if (mapping && itsCases !== undefined && !(example && flows.length > 0)) cases.set(name, itsCases);
+  }
+  for (const [name, file] of files) {
+    const of = name.endsWith(CASES) ? name.slice(0, -CASES.length) : undefined;
+    if (of === undefined || files.has(of)) continue;
+    const known = [...files.keys()].filter((one) => !one.endsWith(CASES));
+    findings.push({
+      file: shown(file),
+      line: 1,
+      column: 1,
+      message: `there is no mapping ${of}`,
+      suggestion: suggest(of, known),
+    });
   }
   const bound = bindFlows(flows, mappings, broken, findings);
   const content = {

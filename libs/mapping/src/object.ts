@@ -98,6 +98,8 @@ function plainOf(node: Tree, { name, field, at, entry, context }: Builder): Put 
       `${context.targetPath} is required, but this may be absent`,
       'add default: ..., missing: reject, or missing: hold',
     );
+  if (comparison && value.shape.kind !== 'decimal')
+    return context.findings.add(value.at, `equals compares decimals, this is ${describe(value.shape)}`);
   remember(value, entry, context, comparison?.reads);
   if (!encode) return undefined;
   const { run } = value;
@@ -183,7 +185,7 @@ function createOnly(put: Put, node: Mapping, { field, at, name, context }: Build
   return (scope, out) => {
     const opened = scope.open.length;
     put(scope, out);
-    if (name in out || scope.open.length > opened) scope.createOnly.push(scope.pointer + at);
+    if (Object.hasOwn(out, name) || scope.open.length > opened) scope.createOnly.push(scope.pointer + at);
   };
 }
 

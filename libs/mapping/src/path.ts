@@ -153,6 +153,9 @@ function isCleared(cleared: ReadonlySet<string>, path: string): boolean {
   return false;
 }
 
+/** Twice what decimal(38,9) holds. */
+const LARGEST_EXPONENT = 80;
+
 /** Source side only: a value of exact JSON in the form that operators take; what does not fit its schema is refused. */
 function fromJson(shape: Shape): (value: Value) => Value {
   const refuse = (): never => {
@@ -161,7 +164,10 @@ function fromJson(shape: Shape): (value: Value) => Value {
   switch (shape.kind) {
     case 'decimal':
       return (value) => {
-        if (value instanceof JsonNumber) return new Decimal(value.text);
+        if (value instanceof JsonNumber) {
+          const decimal = new Decimal(value.text);
+          return Math.abs(decimal.e) <= LARGEST_EXPONENT ? decimal : refuse(); // 1e999999999 would be written out
+        }
         if (typeof value === 'string' && DECIMAL_TEXT.test(value)) return new Decimal(value);
         return refuse();
       };

@@ -108,11 +108,16 @@ class Reader {
 function text(schema: Json): Shape {
   const format = typeof schema['format'] === 'string' ? schema['format'] : undefined;
   const pattern = typeof schema['pattern'] === 'string' ? schema['pattern'] : undefined;
-  if (format === 'decimal') return { kind: 'decimal', as: 'string', scale: scaleOfPattern(pattern) };
+  if (format === 'decimal' || (pattern !== undefined && DECIMAL_PATTERN.test(pattern)))
+    return { kind: 'decimal', as: 'string', scale: scaleOfPattern(pattern) };
   const maxLength = typeof schema['maxLength'] === 'number' ? schema['maxLength'] : undefined;
   const minLength = typeof schema['minLength'] === 'number' ? schema['minLength'] : undefined;
   return { kind: 'text', maxLength, minLength, pattern, format };
 }
+
+/** A pattern that takes digits with a fraction and nothing else: an amount as text, whatever its format says. */
+const DECIMAL_PATTERN =
+  /^\^(?:-\?|\[[+-]{1,2}\]\?)?(?:\\d|\[0-9\]|\(0\|\[1-9\](?:\\d|\[0-9\])[*+]\)|\(\?:0\|\[1-9\](?:\\d|\[0-9\])[*+]\))(?:[*+]|\{[\d,]+\})?(?:\((?:\?:)?)?\\\.(?:\\d|\[0-9\])(?:[*+]|\{[\d,]+\})\)?\??\$$/;
 
 /** `0.01` -> 2 */
 function scaleOfMultiple(multiple: unknown): number | undefined {
@@ -123,6 +128,6 @@ function scaleOfMultiple(multiple: unknown): number | undefined {
 
 /** `…(\.\d{1,4})?$` -> 4; a pattern of another form says nothing. */
 function scaleOfPattern(pattern: string | undefined): number | undefined {
-  const digits = pattern && /\\\.\\d\{(?:\d+,)?(\d+)\}/.exec(pattern);
+  const digits = pattern && /\\\.(?:\\d|\[0-9\])\{(?:\d+,)?(\d+)\}/.exec(pattern);
   return digits ? Number(digits[1]) : undefined;
 }

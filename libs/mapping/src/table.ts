@@ -9,6 +9,8 @@ import type { Entry, Tree } from './yaml.ts';
  *     doc: what it is for
  *     rows: { north: R1, south: R2 }
  *     rows: { DE19: { account: "1776", rate: "19" } }
+ *
+ * `rows:` may be left out: then all keys but `doc` are rows.
  */
 export interface Table {
   name: string;
@@ -25,13 +27,15 @@ export function readTable(name: string, file: string, text: string, list: Findin
   if (!tree) return undefined;
   const findings = new Findings(file, list);
   if (tree.kind !== 'mapping') return findings.add(tree.at, 'a table is a mapping with doc and rows');
-  for (const entry of tree.entries)
-    if (entry.key !== 'doc' && entry.key !== 'rows')
-      findings.unknown(entry.keyAt, `unknown key ${entry.key}`, entry.key, ['doc', 'rows']);
   const doc = entryOf(tree, 'doc')?.value;
-  const rows = entryOf(tree, 'rows')?.value;
-  if (rows?.kind !== 'mapping' || rows.entries.length === 0)
-    return findings.add(rows?.at ?? tree.at, 'rows is missing', 'rows: { north: R1, south: R2 }');
+  const rowsEntry = entryOf(tree, 'rows');
+  if (rowsEntry)
+    for (const entry of tree.entries)
+      if (entry.key !== 'doc' && entry.key !== 'rows')
+        findings.unknown(entry.keyAt, `unknown key ${entry.key}`, entry.key, ['doc', 'rows']);
+  const rows = rowsEntry ? rowsEntry.value : { ...tree, entries: tree.entries.filter(({ key }) => key !== 'doc') };
+  if (rows.kind !== 'mapping' || rows.entries.length === 0)
+    return findings.add(rows.at, 'a table without rows', 'rows: { north: R1, south: R2 }');
   const first = rows.entries[0]!.value;
   const columns = first.kind === 'mapping' ? first.entries.map((entry) => entry.key) : undefined;
   const values = new Map<string, Map<string, string>>();

@@ -12,7 +12,7 @@ export const datetime: StepOperator = {
   name: 'datetime',
   role: 'step',
   signature: 'instant -> text with offset, in a zone; text -> instant',
-  doc: 'An instant as ISO 8601 with the offset of `zone`. Text is read as ISO 8601; where it has no offset, `zone` says whose wall clock it is.',
+  doc: 'An instant as ISO 8601 with the offset of `zone`, UTC where none is named. Text is read as ISO 8601; where it has no offset, `zone` says whose wall clock it is.',
   examples: [
     {
       say: '{ from: moment, datetime: { zone: Europe/Berlin } }',
@@ -26,10 +26,12 @@ export const datetime: StepOperator = {
     },
     { say: '{ from: note, datetime: { zone: UTC } }', given: { note: 'noon' }, refuses: 'not an ISO 8601' },
   ],
-  editor: { type: 'object', required: ['zone'], properties: { zone: { type: 'string' } }, additionalProperties: false },
+  editor: { type: 'object', properties: { zone: { type: 'string' } }, additionalProperties: false },
   build(input, node, _field, context) {
     const options = optionsOf(node, ['zone'], 'datetime', context);
-    const zone = options && zoneOf(entryOf(options, 'zone')?.value, node, context);
+    if (!options) return undefined;
+    const zoneNode = entryOf(options, 'zone')?.value;
+    const zone = zoneNode || input.shape.kind !== 'instant' ? zoneOf(zoneNode, node, context) : () => 'UTC';
     if (!zone) return undefined;
     if (input.shape.kind === 'instant')
       return over(input, node.at, { kind: 'text', format: 'date-time', maxLength: 29 }, (value, scope) =>

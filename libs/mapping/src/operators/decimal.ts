@@ -60,6 +60,12 @@ export const decimal: StepOperator = {
     const { kind } = input.shape;
     if (kind !== 'decimal' && kind !== 'integer' && kind !== 'text')
       return context.findings.add(node.at, `decimal needs a number, this is ${describe(input.shape)}`);
+    if (kind === 'integer' && scale > 0 && input.reads.length > 0 && !context.json)
+      return context.findings.add(
+        input.at,
+        `a decimal belongs here, but ${input.reads[0]} is a whole number`,
+        'name a decimal field, or say decimal: { scale: 0, round: exact } if it is meant',
+      );
     const mode = ROUNDINGS[name as Rounding];
     const shape = { kind: 'decimal', scale, as: 'string' } as const;
     return over(input, input.at, shape, (value) => round(toDecimal(value), scale, mode), { fixed: scale });

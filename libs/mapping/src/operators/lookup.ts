@@ -1,7 +1,7 @@
 import { over } from '../expression.ts';
 import { describe } from '../shape.ts';
 import { entryOf } from '../yaml.ts';
-import { otherwise, unmappedOf } from './map.ts';
+import { otherwise, setName, unmappedOf } from './map.ts';
 import { optionsOf } from './operator.ts';
 import type { StepOperator } from './operator.ts';
 
@@ -62,7 +62,7 @@ export const lookup: StepOperator = {
         `lookup: keys that the table ${name} lacks may come`,
         'add unmapped: reject, unmapped: hold, or default',
       );
-    const set = `${context.mapping}.${context.targetPath}`;
+    const set = setName(context);
     if (unmapped === 'hold') context.lineage.sets.add(set);
     const shape = { kind: 'enum', symbols: [...new Set(values.values())] } as const;
     return over(

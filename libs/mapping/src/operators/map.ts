@@ -70,13 +70,16 @@ export const map: StepOperator = {
     const shape = shapeOfOutputs(outputs, context);
     if (!shape) return undefined;
     const values = new Map([...table].map(([key, output]) => [key, output.run(undefined as never)]));
-    const set = `${context.mapping}.${context.targetPath}`;
+    const set = setName(context);
     if (unmapped === 'hold') context.lineage.sets.add(set);
     return over(
       input,
       node.at,
       shape,
-      (value, scope) => values.get(String(value)) ?? otherwise(String(value), unmapped, set, scope),
+      (value, scope) => {
+        const key = String(value);
+        return values.has(key) ? values.get(key) : otherwise(key, unmapped, set, scope);
+      },
       {
         constants: outputs.flatMap((output) => output.constants ?? []),
         optional: input.optional || (uncovered.length > 0 && !unmapped),
@@ -103,6 +106,11 @@ export function unmappedOf(field: Mapping, context: Context): 'reject' | 'hold' 
     'hold',
   ]);
   return 'wrong';
+}
+
+/** The set that people fill for a field: `order-to-erp.currency`; one for all items of a list. */
+export function setName({ mapping, targetPath }: Context): string {
+  return `${mapping}.${targetPath.replaceAll('[]', '')}`;
 }
 
 export function otherwise(from: string, unmapped: 'reject' | 'hold' | undefined, set: string, scope: Scope): Value {

@@ -71,7 +71,8 @@ function partOf(node: Tree, context: Context): Part | undefined {
   if (path !== undefined && (!path.startsWith('$') || /^\$(target|group|record)\./.test(path))) {
     const many = manyPath(path, node.at, context);
     if (!many) return undefined;
-    if (many.shape.kind !== 'decimal' && many.shape.kind !== 'integer')
+    const wholeNumber = many.shape.kind === 'integer' && (context.json || path.startsWith('$target.'));
+    if (many.shape.kind !== 'decimal' && !wholeNumber)
       return context.findings.add(node.at, `sum needs decimals, this is ${describe(many.shape)}`);
     return { shape: many.shape, reads: many.read === '' ? [] : [many.read], collect: many.collect, fixed: many.fixed };
   }

@@ -35,7 +35,8 @@ function textStep(input: Expression, node: Tree, context: Context): Expression |
     return context.findings.add(node.at, 'a step is a name, or a name with its option', '[trim, { truncate: 40 }]');
   const step = TEXT_STEPS.get(name);
   if (!step) return context.findings.unknown(node.at, `there is no text step ${name}`, name, TEXT_STEPS.keys());
-  if (step.option && !single) return context.findings.add(node.at, `${name} needs its option`, step.usage);
+  if (step.option && !step.bare && !single)
+    return context.findings.add(node.at, `${name} needs its option`, step.usage);
   const built = step.build(single?.value, context);
   if (!built) return undefined;
   const before = input.shape;

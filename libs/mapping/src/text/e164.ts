@@ -33,23 +33,27 @@ const CALLING: Readonly<Record<string, readonly [code: string, trunk: string]>> 
 export const e164: TextStep = {
   name: 'e164',
   usage: '{ e164: DE }',
-  doc: 'a telephone number in the form +49301234567 (ITU-T E.164); numbers without a country code are of the country named; absent when it is no such number',
+  doc: 'a telephone number in the form +49301234567 (ITU-T E.164); numbers without a country code are of the country named, and without `{ e164: DE }` none; absent when it is no such number',
   option: { enum: Object.keys(CALLING) },
   examples: [
     { say: '{ e164: DE }', given: '030 / 12 34-567', gives: '+49301234567' },
     { say: '{ e164: DE }', given: '0043 1 234567', gives: '+431234567' },
     { say: '{ e164: DE }', given: '+44 (0)20 7946 0000', gives: '+442079460000' },
     { say: '{ e164: US }', given: '(212) 555-0100', gives: '+12125550100' },
+    { say: 'e164', given: '+49 30 1234567', gives: '+49301234567' },
+    { say: 'e164', given: '030 1234567', gives: null },
     { say: '{ e164: DE }', given: 'ask Ann', gives: null },
   ],
   optional: true,
+  bare: true,
   after: () => ({ maxLength: 16 }),
   build(node, context) {
-    const country = node?.kind === 'scalar' ? node.text : '';
+    if (!node) return { run: (text) => toE164(text, undefined, '') };
+    const country = node.kind === 'scalar' ? node.text : '';
     const calling = Object.hasOwn(CALLING, country) ? CALLING[country] : undefined;
     if (!calling)
       return context.findings.unknown(
-        node?.at ?? { line: 1, column: 1 },
+        node.at,
         'e164 takes the country of numbers without a code',
         country,
         Object.keys(CALLING),
@@ -58,9 +62,10 @@ export const e164: TextStep = {
   },
 };
 
-function toE164(text: string, code: string, trunk: string): string | undefined {
+function toE164(text: string, code: string | undefined, trunk: string): string | undefined {
   if (/[\p{L}]/u.test(text)) return undefined;
   const international = /^\s*(?:\+|00)/.test(text);
+  if (!international && code === undefined) return undefined;
   const number = text
     .replace(/^\s*00/, '')
     .replace('(0)', '')

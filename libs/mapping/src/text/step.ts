@@ -17,6 +17,8 @@ export interface TextStep {
   examples: readonly { say: string; given: string; gives: string | null; refuses?: string }[];
   /** may give nothing although there was text */
   optional?: boolean;
+  /** may stand without its option */
+  bare?: boolean;
   /** JSON Schema of its option, for editors; absent where it takes none */
   option?: object;
   /** what a text is after the step */
