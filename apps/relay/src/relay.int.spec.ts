@@ -247,6 +247,19 @@ describe('the relay', () => {
     await eventually(asleep, 'it sleeps again');
   });
 
+  it('decides ten thousand gaps before it reads on, so that their list stays bounded', async () => {
+    await clone.database.query("select setval('outbox_id', 40000)");
+    await clone.database.query(`
+      update relay_cursor set high = 40000, gaps = (
+        select jsonb_agg(jsonb_build_object('from', (n * 3)::text, 'to', (n * 3)::text, 'xid', null, 'proven', false))
+        from generate_series(1, 10500) as n)`);
+    await append(clone.database, 'a');
+    const relay = await start();
+    await log.until(1);
+    expect(relay.state.rolledBack).toBe(10_500n);
+    expect(versionsOf('a')).toEqual(['1']);
+  });
+
   it('never holds more than its bound of payload bytes, and still moves a row above it', async () => {
     for (let n = 0; n < 6; n++) await append(clone.database, 'a', Buffer.alloc(1000));
     await start({ batch: { rows: 100, bytes: 500 } });
