@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isPrivate } from './address.ts';
+import { isPrivate, publicLookup } from './address.ts';
 
 describe('an address', () => {
   it.each([
@@ -41,5 +41,20 @@ describe('an address', () => {
     '::ffff:8.8.8.8',
   ])('%s is public', (address) => {
     expect(isPrivate(address)).toBe(false);
+  });
+});
+
+describe('the lookup of sockets', () => {
+  const look = (name: string, all: boolean) =>
+    new Promise((resolve) => publicLookup(name, { all }, (error, ...found) => resolve(error?.message ?? found)));
+
+  it('gives the addresses it checked, in the form the socket asks for', async () => {
+    expect(await look('8.8.8.8', true)).toEqual([[{ address: '8.8.8.8', family: 4 }]]);
+    expect(await look('2606:4700:4700::1111', false)).toEqual(['2606:4700:4700::1111', 6]);
+  });
+
+  it('gives none when they are all private, and says how to permit it', async () => {
+    expect(await look('10.0.0.1', true)).toMatch(/^10\.0\.0\.1 is a private.*allowPrivate/);
+    expect(await look('::1', false)).toMatch(/private/);
   });
 });

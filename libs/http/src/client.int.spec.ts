@@ -13,9 +13,11 @@ class Peer {
   bytes = 0;
   connections = 0;
   answer: (socket: Socket, request: string) => void = (socket) => socket.write(OK);
+  greet: (socket: Socket) => void = () => undefined;
   readonly #sockets = new Set<Socket>();
   readonly #server: Server = createServer((socket) => {
     this.connections++;
+    this.greet(socket);
     this.#sockets.add(socket);
     let text = '';
     socket.on('error', () => undefined);
@@ -130,10 +132,19 @@ describe('the http client', () => {
     expect(await http.request(post)).toMatchObject({ kind: 'not-sent', reason: 'dns' });
   });
 
-  it('is not sent when TLS fails', async () => {
+  it('is not sent when TLS never comes about', async () => {
     const { url } = await start();
     const http = client({ baseUrl: url.replace('http:', 'https:'), connectTimeoutMs: 500 });
-    expect(await http.request(post)).toMatchObject({ kind: 'not-sent' });
+    expect(await http.request(post)).toMatchObject({ kind: 'not-sent', reason: 'connect-timeout' });
+  });
+
+  it('is not sent when the peer ends the TLS handshake', async () => {
+    const { peer, url } = await start();
+    const http = client({ baseUrl: url.replace('http:', 'https:') });
+    peer.greet = (socket) => socket.end('220 mail.example ESMTP\r\n');
+    const result = await http.request(post);
+    expect(result).toMatchObject({ kind: 'not-sent' });
+    expect(['tls', 'connect']).toContain(result.kind === 'not-sent' && result.reason);
   });
 
   it('is not sent when a header cannot be written', async () => {

@@ -37,10 +37,11 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export function createHttp(options: HttpOptions): HttpClient {
   const base = new URL(options.baseUrl);
   const prefix = base.pathname.replace(/\/+$/, '');
-  const limits = { timeoutMs: options.timeoutMs, maxAnswerBytes: options.maxAnswerBytes ?? MAX_ANSWER_BYTES };
+  const connectTimeoutMs = Math.min(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, options.timeoutMs);
+  const maxAnswerBytes = options.maxAnswerBytes ?? MAX_ANSWER_BYTES;
+  const limits = { timeoutMs: options.timeoutMs, connectTimeoutMs, maxAnswerBytes };
   const pools: Pool[] = [];
   const pool = (origin: string): Pool => {
-    const connectTimeoutMs = Math.min(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, options.timeoutMs);
     const connect = connector({ allowPrivate: options.allowPrivate, connectTimeoutMs });
     const made = new Pool(origin, { pipelining: 1, connect });
     pools.push(made);

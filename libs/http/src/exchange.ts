@@ -18,7 +18,7 @@ class NotWanted extends Error {}
 export function exchange(
   dispatcher: Dispatcher,
   request: HttpRequest & { path: string; headers: Readonly<Record<string, string>> },
-  limits: { timeoutMs: number; maxAnswerBytes: number },
+  limits: { timeoutMs: number; connectTimeoutMs: number; maxAnswerBytes: number },
 ): Promise<HttpResult> {
   return new Promise((resolve) => {
     const { signal } = request;
@@ -49,6 +49,11 @@ export function exchange(
 
     if (signal?.aborted) return onAbort();
     signal?.addEventListener('abort', onAbort);
+    // The connector has a timeout of its own; this one holds however often the socket has to be opened anew.
+    timer = setTimeout(
+      () => notSent('connect-timeout', 'no connection within the time allowed'),
+      limits.connectTimeoutMs + 1_000,
+    );
 
     const handler: Dispatcher.DispatchHandler = {
       onRequestStart(controller) {
@@ -65,6 +70,7 @@ export function exchange(
           throw cause;
         }
         if (ended) throw new NotWanted('given up in the callback');
+        clearTimeout(timer);
         startedAt = performance.now();
         writing = controller;
         // When this process was busy for long, the answer may lie in the socket unread: one turn of the loop for it first.
