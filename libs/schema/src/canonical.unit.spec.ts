@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { Decimal } from '#contracts';
 import { DATA_CLASSES, fileRegistry, frame, loadSchemas, parseExactJson, unframe } from './index.ts';
 import type { FromJson, Shape } from './index.ts';
@@ -214,6 +215,40 @@ describe('the JSON form of a canonical record', () => {
     expect(accepted({ requestedDeliveryDate: '"2026-03-29"' }).record['requestedDeliveryDate']).toBe('2026-03-29');
     expect(accepted({ requestedDeliveryDate: '"2026-01-05T23:30:00Z"' }).record['requestedDeliveryDate']).toBe(
       '2026-01-06',
+    );
+  });
+
+  it('never throws and never repeats a value, whatever stands in whichever place', () => {
+    const good = JSON.stringify({ ...GOOD, billTo: { country: 'DE' }, custom: { a: 'b' }, exchangeRate: null });
+    const leaf = fc.oneof(
+      fc.constantFrom(
+        '"SECRET"',
+        '-0',
+        '1e400',
+        '0.12345678901',
+        'null',
+        '[]',
+        '{}',
+        '[null]',
+        '{"SECRET":1}',
+        'true',
+        '""',
+      ),
+      fc.constantFrom('"\\u0000"', '"\\ud800"', '9007199254740993', '"2026-02-30"', '"1e999999999"', '"\\u202eSECRET"'),
+    );
+    const places = [...good.matchAll(/:("[^"]*"|\d+|null|\{[^{}]*\}|\[[^[\]]*\])/g)];
+    fc.assert(
+      fc.property(fc.constantFrom(...places), leaf, (place, put) => {
+        const at = place.index + 1;
+        const text = good.slice(0, at) + put + good.slice(at + place[1]!.length);
+        const result = order.fromJson(parseExactJson(text), options);
+        if (result.ok) expect(order.decode(order.encode(result.record))).toEqual(result.record);
+        else {
+          expect(result.code).toMatch(/^CROSSDOCK_CAPTURE_(SCHEMA|DECIMAL|TEXT)$/);
+          expect(result.message).not.toContain('SECRET');
+        }
+      }),
+      { numRuns: 500 },
     );
   });
 

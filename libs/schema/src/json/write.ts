@@ -2,7 +2,8 @@ import { JsonNumber } from './value.ts';
 import type { Json } from './value.ts';
 
 /**
- * The shortest text of a value: no spaces, keys in the order they were set, numbers digit for digit, lone surrogates
+ * The shortest text of a value: no spaces, keys in the order they were set (JavaScript
+ * puts whole-number keys first), numbers digit for digit, lone surrogates
  * escaped. The same tree gives the same bytes, so documents can be compared and frozen as text.
  */
 export function writeExactJson(json: Json): string {

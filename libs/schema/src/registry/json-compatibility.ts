@@ -37,6 +37,7 @@ const BOUNDS: Readonly<Record<string, 'up' | 'down'>> = {
   minItems: 'down',
   minProperties: 'down',
 };
+const MAX_DEPTH = 200;
 const EXACT = ['pattern', 'format', 'const', 'multipleOf', 'uniqueItems', 'contains', 'propertyNames'];
 const OPAQUE = ['oneOf', 'allOf', 'not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'prefixItems'];
 
@@ -55,9 +56,11 @@ function compare(
     if (next !== previous) found.push({ path: at, message: 'nothing is allowed here any more' });
     return;
   }
+  // only two references can meet again: a schema that contains itself must do so by one
   const pair = `${reference(nextSchema)} ${reference(previousSchema)}`;
-  if (pair.includes('#') && seen.has(pair)) return;
-  seen.add(pair);
+  const both = reference(nextSchema) !== '' && reference(previousSchema) !== '';
+  if ((both && seen.has(pair)) || at.length > MAX_DEPTH) return;
+  if (both) seen.add(pair);
 
   types(next, previous, at, found);
   values(next, previous, at, found);

@@ -6,6 +6,11 @@ import type { Json } from '../json/value.ts';
 import { addExactKeywords, withExactKeywords } from './exact-keywords.ts';
 import type { JsonSchema } from './json-schema.ts';
 
+const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
+
+const LENIENT = { allErrors: true, strict: false, logger: false } as const;
+const judge = new Ajv2020(LENIENT); // compiling the schema of schemas takes 50 ms, so once for all
+
 /** What is wrong with a document, and where. No value of the document is in the message. */
 export interface TargetFinding {
   /** RFC 6901 JSON pointer */
@@ -26,9 +31,10 @@ export class TargetSchema {
     this.name = name;
     this.definition = definition;
     this.#texts = new Map();
-    const ajv = new Ajv2020({ allErrors: true, strict: false, logger: false, validateFormats: true });
+    refuseOtherDrafts(definition);
+    if (!judge.validateSchema(definition as object)) throw brokenBy(judge.errors ?? []);
+    const ajv = new Ajv2020({ ...LENIENT, meta: false, validateSchema: false });
     addExactKeywords(ajv, (pointer) => this.#texts.get(pointer));
-    if (!ajv.validateSchema(definition as object)) throw brokenBy(ajv.errors ?? []);
     this.#validate = ajv.compile(withExactKeywords(definition) as object);
   }
 
@@ -41,6 +47,11 @@ export class TargetSchema {
     const unique = new Map(findings.map((finding) => [`${finding.path} ${finding.message}`, finding]));
     return [...unique.values()];
   }
+}
+
+function refuseOtherDrafts(definition: JsonSchema): void {
+  const draft = typeof definition === 'object' ? (definition['$schema'] ?? DRAFT) : DRAFT;
+  if (draft !== DRAFT) throw new BrokenSchema(`only JSON Schema 2020-12 is read here: ${DRAFT}`, ['$schema']);
 }
 
 /** The deepest complaint is the most precise one. */

@@ -69,5 +69,19 @@ describe('validating a document', () => {
 
   it('refuses a broken schema when it is made', () => {
     expect(() => new TargetSchema('x', { type: 'nonsense' })).toThrow('type');
+    expect(() => new TargetSchema('x', { $schema: 'http://json-schema.org/draft-07/schema#' })).toThrow('2020-12');
+    expect(() => new TargetSchema('x', { properties: { a: { $ref: '#/$defs/b' } } })).toThrow('#/$defs/b');
+  });
+
+  it('does not mind formats it has never heard of', () => {
+    const schema = new TargetSchema('x', { properties: { a: { type: 'string', format: 'vat-number' } } });
+    expect(check(schema, '{"a":"DE1"}')).toEqual([]);
+  });
+
+  it('takes whole numbers of any length for what they are', () => {
+    const schema = new TargetSchema('x', { properties: { a: { type: 'integer', maximum: 9007199254740992 } } });
+    expect(check(schema, '{"a":9007199254740992}')).toEqual([]);
+    expect(check(schema, '{"a":9007199254740993}')).toEqual([{ path: '/a', message: 'must be <= 9007199254740992' }]);
+    expect(check(schema, '{"a":1.5}')).toEqual([{ path: '/a', message: 'must be integer' }]);
   });
 });
