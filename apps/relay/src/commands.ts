@@ -5,6 +5,13 @@ import { recordOf } from './send.ts';
 
 const CHUNK = 200;
 
+/** Whoever waits for the answer is told. */
+const ANSWER = `
+  with answered as (
+    update command set status = $2, result = $3, done_at = clock_timestamp() where id = $1 and status = 'waiting' returning id
+  )
+  select pg_notify('crossdock_command_done', id::text) from answered`;
+
 interface Command {
   id: string;
   kind: string;
@@ -33,10 +40,7 @@ export async function executeCommands(options: CommandsOptions): Promise<void> {
     const executed = await execute(command, options);
     if (!executed) return; // the log is away: the command waits
     const { done, result } = executed;
-    await options.database.query(
-      "update command set status = $2, result = $3, done_at = clock_timestamp() where id = $1 and status = 'waiting'",
-      [command.id, done ? 'done' : 'refused', JSON.stringify(result)],
-    );
+    await options.database.query(ANSWER, [command.id, done ? 'done' : 'refused', JSON.stringify(result)]);
   }
 }
 

@@ -124,6 +124,11 @@ describe('the outbox library', () => {
       customer('3', { data: { ...(customer('3').data as object), version: 2 ** 60 } }),
       'DATA',
     ],
+    [
+      'a record that no topic takes',
+      customer('3', { data: { ...(customer('3').data as object), name: 'x'.repeat(1_100_000) } }),
+      'TOO_LARGE',
+    ],
     ['an empty event id', customer('3', { eventId: '' }), 'DATA'],
   ])('refuses %s', async (_what, event, code) => {
     await expect(inTransaction((manager) => outbox.append(manager, event))).rejects.toMatchObject({

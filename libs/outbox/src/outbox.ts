@@ -26,6 +26,8 @@ export interface OutboxOptions {
 
 /** Ids made of the drawn version begin like this; a service's own must not. */
 const OWN = 'crossdock:';
+/** As much as capture takes in; topics take twice that. */
+const MAX_PAYLOAD = 1024 * 1024;
 
 /** An event checked and encoded; only its version is open. */
 interface Prepared {
@@ -60,7 +62,7 @@ export class Outbox {
 
   /**
    * Appends one event. Throws `CROSSDOCK_OUTBOX_NO_TRANSACTION` outside a transaction, `..._UNKNOWN_CONNECTION`,
-   * `..._UNKNOWN_ENTITY`, `..._DATA` (naming the path) for what cannot become an event: the transaction should then roll
+   * `..._UNKNOWN_ENTITY`, `..._TOO_LARGE`, `..._DATA` (naming the path) for what cannot become an event: the transaction should then roll
    * back. The record's row stays locked until the transaction ends: append late in it.
    */
   async append(manager: EntityManager, event: OutboxEvent): Promise<AppendedEvent> {
@@ -156,7 +158,9 @@ function encode(
   if (!read.ok) throw refused('DATA', read.message);
   if (read.unknown.length > 0) throw refused('DATA', `${schema.name} has no field ${read.unknown.join(', ')}`);
   if (read.record['id'] !== recordId) throw refused('DATA', "the data's id is not the recordId");
-  return schema.encodeFramed(id, read.record);
+  const payload = schema.encodeFramed(id, read.record);
+  if (payload.length > MAX_PAYLOAD) throw refused('TOO_LARGE', `the record is larger than ${MAX_PAYLOAD} bytes`);
+  return payload;
 }
 
 function givenId({ sourceEventId, fact }: Prepared): string | undefined {

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
+import { CrossdockError } from '#contracts';
+import { isUnavailable } from '#db';
 import type { Outbox } from '#outbox';
 import { ProblemError } from '#platform';
 import { canonicalCustomer, canonicalOrder, canonicalProduct } from './canonical.ts';
@@ -43,7 +45,7 @@ export class CrmService {
   }
 
   changeCustomer(id: string, change: CustomerChange): Promise<Customer> {
-    return this.#source.transaction(async (manager) => {
+    return this.#transaction(async (manager) => {
       const customer = await held(manager, Customer, id);
       return this.#saveCustomer(manager, Object.assign(customer, change), 'updated');
     });
@@ -54,7 +56,7 @@ export class CrmService {
   }
 
   changeProduct(id: string, change: ProductChange): Promise<Product> {
-    return this.#source.transaction(async (manager) => {
+    return this.#transaction(async (manager) => {
       const product = await held(manager, Product, id);
       return this.#saveProduct(manager, Object.assign(product, change));
     });
@@ -76,7 +78,7 @@ export class CrmService {
   }
 
   changeOpportunity(id: string, change: OpportunityChange): Promise<Opportunity> {
-    return this.#source.transaction(async (manager) => {
+    return this.#transaction(async (manager) => {
       const opportunity = await held(manager, Opportunity, id);
       if (opportunity.stage === 'LOST' || opportunity.stage === 'CANCELLED')
         throw conflict(`an opportunity that is ${opportunity.stage} does not change any more`);
@@ -88,7 +90,7 @@ export class CrmService {
 
   /** OPEN -> WON or LOST, WON -> CANCELLED; a repeat of what it already is changes nothing. */
   moveOpportunity(id: string, stage: Exclude<Stage, 'OPEN'>): Promise<Opportunity> {
-    return this.#source.transaction(async (manager) => {
+    return this.#transaction(async (manager) => {
       const opportunity = await held(manager, Opportunity, id);
       if (opportunity.stage === stage) return opportunity;
       const from = stage === 'CANCELLED' ? 'WON' : 'OPEN';
@@ -96,6 +98,18 @@ export class CrmService {
       Object.assign(opportunity, { stage, closedAt: new Date() });
       return this.#saveOpportunity(manager, opportunity, stage.toLowerCase());
     });
+  }
+
+  async #transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
+    try {
+      return await this.#source.transaction(work);
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      throw new CrossdockError('CROSSDOCK_SANDBOX_DATABASE', 'the CRM has lost its database', {
+        cause: error,
+        retryable: true,
+      });
+    }
   }
 
   async #saveCustomer(manager: EntityManager, customer: Customer, what: string): Promise<Customer> {
@@ -135,7 +149,7 @@ export class CrmService {
     id: string,
     create: (manager: EntityManager) => Promise<T>,
   ): Promise<T> {
-    return this.#source.transaction(async (manager) => {
+    return this.#transaction(async (manager) => {
       await manager.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`${CONNECTION} ${id}`]);
       const there = await manager.findOneBy<{ id: string }>(entity, { id });
       return (there as T | null) ?? create(manager);
