@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { dataFolder, freePort, sendJson, spawnCommand, collect, ready, until } from './support/product.ts';
+import { dataFolder, freePort, sendJson, spawnCommand, collect, until } from './support/product.ts';
 import { settled, status } from './support/records.ts';
-import { end, startStage, type StageProcess } from './support/stages.ts';
+import { addressOf, end, startStage, type StageProcess } from './support/stages.ts';
 import { createdTwice, effects } from './support/witness.ts';
 
 const ORDERS = 400;
@@ -46,7 +46,7 @@ describe('the stages as separate processes on Kafka', () => {
       await start(name);
     }
 
-    const generating = sendJson('POST', `${sandbox}/crm/generate`, { orders: ORDERS, seed: 6 });
+    const generating = sendJson('POST', `${sandbox}/crm/generate`, { orders: ORDERS, seed: 'stages' });
     for (const [index, stage] of doomed.entries()) {
       await until(
         () => effects(sandbox, '?system=finance'),
@@ -70,13 +70,6 @@ describe('the stages as separate processes on Kafka', () => {
     expect(done.filter((effect) => effect.document === 'journalEntry')).toHaveLength(ORDERS);
   }, 600_000);
 });
-
-async function addressOf(child: ReturnType<typeof spawnCommand>, name: string): Promise<string> {
-  const output = collect(child);
-  const line = new RegExp(`^${name}=(.+)$`, 'm');
-  await ready(child, output, line);
-  return line.exec(output())![1]!;
-}
 
 async function finished(child: ReturnType<typeof spawnCommand>): Promise<ReturnType<typeof spawnCommand>> {
   const output = collect(child);

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { collect, freePort, spawnCommand, until } from './product.ts';
+import { collect, freePort, ready, spawnCommand, until } from './product.ts';
 
 /** One stage as a process of its own. */
 export interface StageProcess {
@@ -48,4 +48,12 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<
     await ended;
   }
   return child.exitCode;
+}
+
+/** What `crossdock run postgres` and `run kafka` print when they are ready. */
+export async function addressOf(child: ChildProcess, name: string): Promise<string> {
+  const output = collect(child);
+  const line = new RegExp(`^${name}=(.+)$`, 'm');
+  await ready(child, output, line);
+  return line.exec(output())![1]!;
 }

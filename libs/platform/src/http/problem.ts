@@ -53,7 +53,7 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     if (host.getType() !== 'http') throw error;
     const problem = problemOf(error);
-    if (problem.status === 500) logger('http').error({ err: error }, 'a request failed');
+    if (problem.status === 500) logger('http').error(described(error), 'a request failed');
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     if (error instanceof ProblemError) void reply.headers(error.headers);
     else if (problem.status === 503) void reply.header('retry-after', '1');
@@ -81,6 +81,13 @@ function problemOf(error: unknown): Problem {
   if (status !== undefined && status >= 400 && status < 500)
     return make(status, 'CROSSDOCK_API_BAD_REQUEST', 'the request is malformed');
   return make(500, 'CROSSDOCK_API_INTERNAL', 'this is a fault of ours; the log has it');
+}
+
+/** Message, code and stack alone: a database's error quotes row values in its other fields. */
+function described(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  return { message: error.message, code, stack: error.stack };
 }
 
 function statusOf(error: unknown): number | undefined {
