@@ -49,7 +49,9 @@ export function deliveryText(delivery: DeliveryDetail): string[] {
   const value = delivery.amount === undefined ? '' : `, worth ${delivery.amount} ${delivery.currency ?? ''}`.trimEnd();
   return [
     `${delivery.flow} -> ${delivery.target} ${delivery.document}: ${outcomeText(delivery)}${value}  (delivery ${delivery.id})`,
-    ...(delivery.error === undefined ? [] : [`    ${delivery.errorClass ?? ''} ${delivery.error}`.trimEnd()]),
+    ...(delivery.error === undefined || (delivery.holds ?? []).length > 0
+      ? []
+      : [`    ${delivery.errorClass ?? ''} ${delivery.error}`.trimEnd()]),
     ...(delivery.review === undefined ? [] : [`    to review: ${delivery.review}`]),
     ...(delivery.holds ?? []).map((hold) => `    ${holdText(hold)}`),
     ...attemptsText(delivery.attempts),
