@@ -6,7 +6,6 @@ import type { Scope, Source, Value } from './scope.ts';
 import type { Context } from './context.ts';
 import type { Shape } from './shape.ts';
 import { DECIMAL_TEXT } from './units.ts';
-import type { Sum } from './units.ts';
 import { DECIMAL, describe } from './shape.ts';
 import type { At } from './yaml.ts';
 
@@ -39,7 +38,13 @@ interface Found {
 }
 
 /** Follows a path through a shape; a mistake becomes a finding that names the closest field. */
-function follow(names: readonly string[], from: Shape, prefix: string, at: At, context: Context): Found | undefined {
+export function follow(
+  names: readonly string[],
+  from: Shape,
+  prefix: string,
+  at: At,
+  context: Context,
+): Found | undefined {
   let shape = from;
   let optional = false;
   let entity: string | undefined;
@@ -157,7 +162,7 @@ function isCleared(cleared: ReadonlySet<string>, path: string): boolean {
 const LARGEST_EXPONENT = 80;
 
 /** Source side only: a value of exact JSON in the form that operators take; what does not fit its schema is refused. */
-function fromJson(shape: Shape): (value: Value) => Value {
+export function fromJson(shape: Shape): (value: Value) => Value {
   const refuse = (): never => {
     throw new Refusal(`a value is not ${describe(shape)}`);
   };
@@ -185,120 +190,4 @@ function fromJson(shape: Shape): (value: Value) => Value {
     default:
       return (value) => value;
   }
-}
-
-/** A list found by its path, for `each`, `within: "0.01 x lines"` and the like. */
-export interface ListPath {
-  item: Shape;
-  read: string;
-  path: string;
-  ofRecord: boolean;
-  get(scope: Scope): readonly Source[];
-}
-
-export function listPath(text: string, at: At, context: Context): ListPath | undefined {
-  const ofRecord = text.startsWith('$record.');
-  const names = parsePath(ofRecord ? text.slice('$record.'.length) : text);
-  if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
-  const found = follow(names, ofRecord ? context.record : context.item, ofRecord ? '' : context.itemRead, at, context);
-  if (!found) return undefined;
-  if (found.shape.kind !== 'list') return context.findings.add(at, `${text} is ${describe(found.shape)}, not a list`);
-  if (found.lists.length > 0)
-    return context.findings.add(at, `${text} goes through a list`, 'nest one each in another');
-  return {
-    item: found.shape.item,
-    read: found.read,
-    path: names.join('.'),
-    ofRecord,
-    get: (scope) => {
-      let value: Value = ofRecord ? scope.record : scope.item;
-      for (const name of names) {
-        if (value === null || value === undefined) return [];
-        value = (value as Source)[name];
-      }
-      if (value === null || value === undefined) return [];
-      if (!Array.isArray(value)) throw new Refusal(`${text} is not a list`);
-      return value as Source[];
-    },
-  };
-}
-
-/** The decimals that a path through lists reads: `lines.amount`, `$target.lines.amount`, `$group.amount`. */
-export interface ManyPath {
-  shape: Shape;
-  read: string;
-  /** fraction digits that the document's field is written with */
-  fixed?: number;
-  collect(scope: Scope, into: Sum): void;
-}
-
-export function manyPath(text: string, at: At, context: Context): ManyPath | undefined {
-  if (text.startsWith('$target.')) return targetPath(text, at, context);
-  const ofGroup = text.startsWith('$group.');
-  const ofRecord = text.startsWith('$record.');
-  const names = parsePath(text.replace(/^\$(?:group|record)\./, ''));
-  if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
-  if (ofGroup && !context.group) return context.findings.add(at, '$group is known only inside each with group');
-  if (!ofGroup && !ofRecord && context.group)
-    return context.findings.add(at, `${text} is a field of one item, but these are groups`, `say $group.${text}`);
-  const found = follow(names, ofRecord ? context.record : context.item, ofRecord ? '' : context.itemRead, at, context);
-  if (!found) return undefined;
-  const convert = context.json ? fromJson(found.shape) : undefined;
-  return {
-    shape: found.shape,
-    read: found.read,
-    collect: (scope, into) => {
-      if (ofGroup) for (const item of scope.group ?? []) walk(item, names, 0, convert ?? same, into);
-      else walk(ofRecord ? scope.record : scope.item, names, 0, convert ?? same, into);
-    },
-  };
-}
-
-/** `$target.lines.amount`: what has been put into the document so far; open fields count as absent. */
-function targetPath(text: string, at: At, context: Context): ManyPath | undefined {
-  const names = parsePath(text.slice('$target.'.length));
-  if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
-  const asked = names.join('.');
-  const mapped = context.mapped.get(asked);
-  if (!mapped) {
-    const later = context.toBeMapped?.has(names[0]!);
-    if (later && !context.mapped.has(names[0]!))
-      return context.findings.add(at, `${asked} is mapped further below`, `move this field below ${names[0]!}`);
-    return context.findings.unknown(at, `the document has no field ${asked} so far`, asked, context.mapped.keys());
-  }
-  return {
-    shape: mapped.shape,
-    read: '',
-    fixed: mapped.fixed,
-    collect: (scope, into) => walk(scope.body, names, 0, same, into),
-  };
-}
-
-function walk(
-  value: Value,
-  names: readonly string[],
-  index: number,
-  convert: (value: Value) => Value,
-  into: Sum,
-): void {
-  if (value === null || value === undefined) return;
-  if (Array.isArray(value)) {
-    for (const one of value) walk(one, names, index, convert, into);
-    return;
-  }
-  if (index === names.length) {
-    const converted = convert(value);
-    if (converted instanceof Decimal) into.add(converted);
-    else addPlain(converted, into);
-    return;
-  }
-  walk((value as Source)[names[index]!], names, index + 1, convert, into);
-}
-
-const same = (value: Value): Value => value;
-
-/** What the document holds already, and whole numbers of the source. */
-function addPlain(value: Value, into: Sum): void {
-  const text = value instanceof JsonNumber ? value.text : String(value);
-  if (!into.addText(text)) throw new Refusal('a value is not a decimal');
 }

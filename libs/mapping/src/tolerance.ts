@@ -1,6 +1,6 @@
 import { Decimal } from '#contracts';
 import type { Context } from './context.ts';
-import { listPath } from './path.ts';
+import { listPath } from './lists.ts';
 import { DECIMAL_TEXT } from './units.ts';
 import { addReview } from './scope.ts';
 import type { Scope } from './scope.ts';

@@ -1,6 +1,6 @@
 import { Decimal } from '#contracts';
 import type { Context } from '../context.ts';
-import { manyPath } from '../path.ts';
+import { manyPath } from '../lists.ts';
 import type { Scope } from '../scope.ts';
 import { describe } from '../shape.ts';
 import type { Shape } from '../shape.ts';
