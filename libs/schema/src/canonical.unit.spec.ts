@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Decimal } from '#contracts';
-import { DATA_CLASSES, fileRegistry, frame, loadSchemas, parseExactJson, unframe } from './index.ts';
+import { DATA_CLASSES, fileRegistry, frame, loadSchemas, parseExactJson, recordsReference, unframe } from './index.ts';
 import type { FromJson, Shape } from './index.ts';
 
 const schemas = loadSchemas({ roots: [fileURLToPath(new URL('../../../schemas', import.meta.url))] });
@@ -78,6 +78,15 @@ describe('the canonical records', () => {
       expect(classes).toBe(fields);
     }
     expect(silent).toEqual([]);
+  });
+
+  it('are written out for people, each record once', () => {
+    const text = recordsReference(schemas);
+    expect(text).toContain('| `customerId` | id of a customer | internal | Id of the customer who buys. |');
+    expect(text).toContain('| `lines`? | list of OrderLine | sensitive | What is ordered. |');
+    const titles = text.split('\n').filter((line) => line.startsWith('## '));
+    expect(titles).toContain('## ExchangeRate');
+    expect(new Set(titles).size).toBe(titles.length);
   });
 
   it('codes a record to bytes and back', () => {

@@ -31,3 +31,4 @@ export type { NamedSchema } from './schema-set.ts';
 export type { JsonSchema, JsonSchemaNode } from './target/json-schema.ts';
 export { TargetSchema } from './target/target-schema.ts';
 export type { TargetFinding } from './target/target-schema.ts';
+export { recordsReference } from './reference.ts';

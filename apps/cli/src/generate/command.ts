@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { checkMappings, editorSchema, operatorsReference } from '#mapping';
 import { packageRoot, readEnvironment } from '#platform';
-import { checkSchemas, loadSchemas } from '#schema';
+import { checkSchemas, loadSchemas, recordsReference } from '#schema';
 import { ConfigurationError } from '#contracts';
 import { EXIT, type Command } from '../io.ts';
 import { metricsReference, settingsReference, statusesReference, topicsReference } from './references.ts';
@@ -47,6 +47,7 @@ function files(root: string): Map<string, string> {
     ['docs/reference/statuses.md', statusesReference()],
     ['docs/reference/topics.md', topicsReference()],
     ['docs/reference/operators.md', operatorsReference()],
+    ['docs/reference/records.md', recordsReference(schemas)],
   ]);
   for (const mapping of bundle.mappings.values())
     made.set(
