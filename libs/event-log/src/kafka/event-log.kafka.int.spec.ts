@@ -17,7 +17,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 }, 60_000);
 
-describeEventLog('Kafka', async () => {
+describeEventLog('Kafka', { disturb: !given }, async () => {
   const cache = join(process.cwd(), '.crossdock', 'kafka-jars');
   const ours = given ? undefined : await startKafkaBroker({ dir: join(dir, 'broker'), heap: '256m', cache });
   if (ours) undo.push(() => ours.stop());

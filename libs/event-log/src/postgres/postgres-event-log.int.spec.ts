@@ -6,7 +6,7 @@ import { PostgresEventLog } from './postgres-event-log.ts';
 
 const LEASE_MS = 2_000;
 
-describeEventLog('PostgreSQL', async () => {
+describeEventLog('PostgreSQL', { punchHole: true, disturb: true }, async () => {
   const { url, database, close } = await clonedDatabase({ max: 30 });
   const opened: { log: PostgresEventLog; database: Database }[] = [];
   return {

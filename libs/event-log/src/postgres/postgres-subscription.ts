@@ -68,6 +68,7 @@ export class PostgresSubscription implements RunningSubscription {
   async stop(): Promise<void> {
     if (this.#stopping.signal.aborted) return;
     this.#stopping.abort();
+    for (const reader of this.#readers.values()) void reader.end(); // at once: no other batch begins while the loops end
     this.#balanceNow.abort();
     this.#pollNow.abort();
     await this.#loops;

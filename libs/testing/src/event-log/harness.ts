@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { EventLog, LogRecord, TopicDeclaration } from '#contracts';
 
+/** Which of the optional parts a harness has: said before it is made, so that no test passes without testing. */
+export interface Abilities {
+  punchHole?: boolean;
+  disturb?: boolean;
+}
+
 /** What the contract suite needs of an adapter. */
 export interface EventLogHarness {
   /** another instance on the same log, as another process would have it */

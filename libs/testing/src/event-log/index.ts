@@ -1,3 +1,3 @@
 export { describeEventLog } from './describe-event-log.ts';
 export { eventually } from './eventually.ts';
-export type { EventLogHarness, LogAddress } from './harness.ts';
+export type { Abilities, EventLogHarness, LogAddress } from './harness.ts';
