@@ -21,7 +21,7 @@ export const generate: Command = {
     readEnvironment();
     const locked = checkSchemas({ root: join(root, 'schemas'), update: !only });
     if (locked.findings.length > 0) throw new ConfigurationError(locked.findings);
-    const stale = [...files(root)].filter(([file, text]) => read(join(root, file)) !== text);
+    const stale = [...(await files(root))].filter(([file, text]) => read(join(root, file)) !== text);
     if (only) {
       for (const [file] of stale) io.err(`${file} is not what the code says: run npm run generate`);
       if (locked.added.length > 0) io.err('schemas/registry.lock.json misses a version: run npm run generate');
@@ -38,7 +38,8 @@ export const generate: Command = {
 };
 
 /** Every generated file, relative to the repository, with what it has to hold. */
-function files(root: string): Map<string, string> {
+async function files(root: string): Promise<Map<string, string>> {
+  const { apiReference } = await import('../../../console/src/api/reference.ts');
   const schemas = loadSchemas({ roots: [join(root, 'schemas')] });
   const { bundle } = checkMappings({ roots: [join(root, 'schemas')], schemas });
   const made = new Map<string, string>([
@@ -47,6 +48,7 @@ function files(root: string): Map<string, string> {
     ['docs/reference/statuses.md', statusesReference()],
     ['docs/reference/topics.md', topicsReference()],
     ['docs/reference/operators.md', operatorsReference()],
+    ['docs/reference/api.md', apiReference()],
     ['docs/reference/records.md', recordsReference(schemas)],
   ]);
   for (const mapping of bundle.mappings.values())

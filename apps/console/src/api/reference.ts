@@ -1,0 +1,217 @@
+/** One route of the API as people read of it. A test holds this table against the controllers. */
+export interface RouteRow {
+  method: 'GET' | 'POST' | 'PUT' | 'ALL';
+  path: string;
+  permission: string;
+  takes: string;
+  gives: string;
+}
+
+const PAGE = '`limit` (1 to 500, default 50), `after` (the `next` of the page before)';
+const COMMAND =
+  '200 `{commandId, status, result}` when it is done within 2 s, 202 `{commandId}` else, 409 when it is refused';
+
+export const ROUTES: readonly RouteRow[] = [
+  {
+    method: 'GET',
+    path: '/api/v1/status',
+    permission: 'status.read',
+    takes: '',
+    gives:
+      'flows with accepted = finished + unfinished + difference, lag, value not delivered; connections; capture; outbox',
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/captured',
+    permission: 'records.read',
+    takes: `\`status\` (waiting, published, rejected), \`connection\`, ${PAGE}`,
+    gives: '`{items, next?}`: what came in, with code and reason where it could not become an event',
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/events',
+    permission: 'records.read',
+    takes: `\`q\` (any of the following), \`recordId\`, \`number\` or \`orderNumber\`, \`targetId\`, \`eventId\`, \`key\`, \`entity\`; without any of them all events: ${PAGE}`,
+    gives:
+      '`{items, next?, complete}`: events with all that became of them, newest first; `complete: false` while older events are still being read for numbers: ask again',
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/events/:id',
+    permission: 'records.read',
+    takes: '',
+    gives: 'one event with all that became of it',
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/records/:entity/:id',
+    permission: 'records.read',
+    takes: "the id with its source's prefix, or without it where only one source has it",
+    gives: '`{entity, id, events}`: the timeline of one record across all targets',
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/deliveries',
+    permission: 'deliveries.read',
+    takes: `\`flow\`, \`target\`, \`status\` (one, several by commas, or held, finished, unfinished), \`errorClass\`, \`key\`, \`entity\`, \`recordId\`, ${PAGE}`,
+    gives: '`{items, next?}`, newest first',
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/deliveries/:id',
+    permission: 'deliveries.read',
+    takes: '',
+    gives: 'one delivery with its attempts and what it waits for',
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/deliveries/:id/retry',
+    permission: 'deliveries.act',
+    takes: '`{reason}`',
+    gives: COMMAND,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/deliveries/:id/resolve',
+    permission: 'deliveries.act',
+    takes: '`{reason, as: applied or not-applied, targetId?}`',
+    gives: COMMAND,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/deliveries/:id/cancel',
+    permission: 'deliveries.act',
+    takes: '`{reason}`',
+    gives: COMMAND,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/deliveries/:id/edit',
+    permission: 'deliveries.act',
+    takes: '',
+    gives: '501 `CROSSDOCK_API_NOT_YET`',
+  },
+  {
+    method: 'ALL',
+    path: '/api/v1/replays',
+    permission: 'deliveries.act',
+    takes: '',
+    gives: '501 `CROSSDOCK_API_NOT_YET`',
+  },
+  {
+    method: 'ALL',
+    path: '/api/v1/replays/:id',
+    permission: 'deliveries.act',
+    takes: '',
+    gives: '501 `CROSSDOCK_API_NOT_YET`',
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/failures',
+    permission: 'deliveries.read',
+    takes: '',
+    gives:
+      '`{items, captured, deadLetters}`: what failed and is not finished, grouped by target, class and normalised message, with count, records, value and who fixes it',
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/commands/:id',
+    permission: 'deliveries.read',
+    takes: '',
+    gives: 'what became of an order that was answered with 202',
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/value-maps/:set',
+    permission: 'value-maps.read',
+    takes: '`connection` (without it: the values that serve all)',
+    gives: '`{set, connection, values: {from: to}, open: [{from, waiting, since}]}`',
+  },
+  {
+    method: 'PUT',
+    path: '/api/v1/value-maps/:set',
+    permission: 'value-maps.write',
+    takes: '`connection`; `{values: {from: to}, reason?}`',
+    gives: `${COMMAND}; what waited for these values is released`,
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/xref',
+    permission: 'xref.read',
+    takes: `\`connection\`, \`document\`, \`key\`, \`targetId\`, ${PAGE}`,
+    gives: '`{items: [{connection, document, key, targetId, boundAt, boundBy}], next?}`',
+  },
+  {
+    method: 'PUT',
+    path: '/api/v1/xref',
+    permission: 'xref.write',
+    takes: '`{connection, document, key, targetId, reason?}`',
+    gives: `${COMMAND}; what waited for this record is released`,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/flows/:name/pause',
+    permission: 'flows.act',
+    takes: '`{reason?}`',
+    gives: COMMAND,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/flows/:name/resume',
+    permission: 'flows.act',
+    takes: '`{reason?}`',
+    gives: COMMAND,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/connections/:name/pause',
+    permission: 'connections.act',
+    takes: '`{reason?}`',
+    gives: COMMAND,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/connections/:name/resume',
+    permission: 'connections.act',
+    takes: '`{reason?}`',
+    gives: COMMAND,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/mappings/:name/try',
+    permission: 'records.read',
+    takes: '`{eventId, flow?}`',
+    gives:
+      'what this past event becomes today: `{kind, document, open, createOnly, review?}` or `{kind, reason}`; nothing is sent',
+  },
+  ...['subjects', 'subjects/*', 'schemas/*', 'config', 'config/*', 'mode', 'schema-registry', 'schema-registry/*'].map(
+    (path): RouteRow => ({
+      method: 'ALL',
+      path: `/${path}`,
+      permission: 'schemas.read',
+      takes: '',
+      gives: "the read side of Confluent's Schema Registry API",
+    }),
+  ),
+];
+
+/** docs/reference/api.md */
+export function apiReference(): string {
+  const cell = (text: string): string => text.replaceAll('|', '\\|') || '–';
+  const rows = ROUTES.map(
+    ({ method, path, permission, takes, gives }) =>
+      `| \`${method} ${path}\` | ${permission} | ${cell(takes)} | ${cell(gives)} |`,
+  );
+  return `<!-- generated by \`npm run generate\` -->
+
+# HTTP API
+
+Served by console and by all-in-one on \`CROSSDOCK_PORT\`. With \`CROSSDOCK_API_TOKEN\` set every route asks for
+\`Authorization: Bearer\`. Longs and decimals are JSON strings, times ISO 8601. Errors are problem documents (RFC 9457) with a stable
+\`code\`; an unknown filter is 400, an unknown name 404 with the nearest that exists.
+
+| route | permission | takes | gives |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
