@@ -6,7 +6,7 @@ import { Pace } from './pace.ts';
 import { send, type Sent } from './send.ts';
 
 /** One batch; memory holds two of them. */
-export const BATCH = { rows: 2000, bytes: 16 * 1024 * 1024 };
+export const BATCH = { rows: 4000, bytes: 16 * 1024 * 1024 };
 /** More open ranges than this and the relay reads only them until some are decided. */
 const MOST_GAPS = 10_000;
 const BEAT_MS = 2000;
