@@ -121,4 +121,23 @@ describe('the mapper, between the topics of events and those of documents', () =
     expect(dead[0]!.value!.toString()).toBe('no frame at all');
     expect(await metrics.text()).toContain('crossdock_mapper_records_total{flow="orders",kind="withdraw"} 1');
   });
+
+  it('refuses a document that is too large for its topic, and carries on with the next', async () => {
+    const before = on('erp.main-erp.sales-order.v1').length;
+    const line = { sku: 'A', quantity: '1', unitPrice: '10', amount: '10', description: 'x'.repeat(20) };
+    const lines = Array.from({ length: 25_000 }, (_, index) => ({ ...line, id: String(index), lineNo: index }));
+    const total = { amount: '250000', currency: 'EUR' };
+    await log.append([order(7n, { lines, total })]);
+    await log.append([order(8n)]);
+    await eventually(() => on('erp.main-erp.sales-order.v1').length >= before + 2, 'the order after the large one');
+    const [large, next] = on('erp.main-erp.sales-order.v1').slice(before);
+    expect(large!.value).toBeNull();
+    expect(headersToDocument(large!.headers)).toMatchObject({
+      kind: 'rejected',
+      reason: 'TOO_LARGE: the document is larger than its topic takes',
+      open: [],
+      amount: undefined,
+    });
+    expect(headersToDocument(next!.headers)).toMatchObject({ kind: 'document', aggregateVersion: 8n });
+  });
 });
