@@ -42,7 +42,7 @@ function accepted(changes: Record<string, string>) {
 }
 
 describe('the canonical records', () => {
-  it('has every record of the contract', () => {
+  it('are all that the contract names', () => {
     expect(schemas.names()).toEqual(
       expect.arrayContaining(
         ['money', 'address', 'customer', 'contact', 'product', 'order', 'order-line'].map(
@@ -53,7 +53,7 @@ describe('the canonical records', () => {
     expect(schemas.avro('envelope/sync-result')).toBeDefined();
   });
 
-  it('says of every field what it means and who may see it', () => {
+  it('say of every field what it means and who may see it', () => {
     const seen = new Set<Shape>();
     const silent: string[] = [];
     const walk = (shape: Shape, path: string): void => {
@@ -89,7 +89,7 @@ describe('the canonical records', () => {
     expect(new Set(titles).size).toBe(titles.length);
   });
 
-  it('codes a record to bytes and back', () => {
+  it('become bytes and come back', () => {
     const { record } = accepted({});
     const bytes = frame(7, order.encode(record));
     expect(unframe(bytes).id).toBe(7);
@@ -98,7 +98,7 @@ describe('the canonical records', () => {
     expect(record['lines']).toMatchObject([{ quantity: new Decimal(2), amount: new Decimal('19.98') }]);
   });
 
-  it('names the place of what cannot be encoded, and no value', () => {
+  it('are refused with the place that cannot be encoded, and no value', () => {
     const { record } = accepted({});
     expect(() => order.encode({ ...record, stage: 'SECRET' })).toThrow(
       'encoding canonical/order: stage is not one of OPEN, WON, LOST, CANCELLED',
@@ -108,14 +108,14 @@ describe('the canonical records', () => {
     );
   });
 
-  it('refuses bytes that are cut or have something behind them', () => {
+  it('are not read from bytes that are cut or have something behind them', () => {
     const body = order.encode(accepted({}).record);
     for (let length = 0; length < body.length; length++)
       expect(() => order.decode(body.subarray(0, length))).toThrow('decoding canonical/order');
     expect(() => order.decode(Buffer.concat([body, Buffer.from([0])]))).toThrow('bytes are left over');
   });
 
-  it('gives every published schema an id', async () => {
+  it('have an id in the file registry', async () => {
     const registry = fileRegistry(schemas);
     const id = await registry.idOf('canonical/order');
     expect(await registry.byId(id)).toMatchObject({ kind: 'AVRO', name: 'canonical/order' });

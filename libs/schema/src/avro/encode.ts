@@ -30,19 +30,23 @@ function compileRecord(shape: RecordShape, known: Map<Shape, Write>): Write {
   const names = shape.fields.map((field) => field.name);
   const writes = shape.fields.map((field) => compileWrite(field.shape, known));
   const optional = shape.fields.map((field) => field.optional);
+  const text = shape.fields.map((field) => field.shape.kind === 'string'); // half of all fields: no call for them
   const absent = shape.fields.map((field) => (field.hasDefault ? defaultValue(field) : undefined));
   const count = names.length;
   return (sink, value) => {
     if (typeof value !== 'object' || value === null) throw new Misfit();
     const record = value as Record<string, unknown>;
     for (let index = 0; index < count; index++) {
-      const item = record[names[index]!];
-      if (!optional[index]) writes[index]!(sink, item === undefined ? absent[index] : item);
-      else if (item === null || item === undefined) sink.byte(0);
-      else {
+      let item = record[names[index]!];
+      if (optional[index]) {
+        if (item === null || item === undefined) {
+          sink.byte(0);
+          continue;
+        }
         sink.byte(2);
-        writes[index]!(sink, item);
-      }
+      } else if (item === undefined) item = absent[index];
+      if (text[index] && typeof item === 'string') sink.text(item);
+      else writes[index]!(sink, item);
     }
   };
 }

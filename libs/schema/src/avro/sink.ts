@@ -110,17 +110,25 @@ export class Sink {
       this.#unscaledBig(value);
       return;
     }
-    let size = 1;
-    for (let limit = 128; value >= limit || value < -limit; limit *= 256) size++;
-    this.#ensure(size + 1);
+    this.#ensure(9);
     const bytes = this.#bytes;
-    const start = this.#at;
-    bytes[start] = size << 1;
     const high = Math.floor(value / 2 ** 32);
-    const low = value - high * 2 ** 32;
-    for (let index = 0; index < size; index++)
-      bytes[start + size - index] = index < 4 ? (low >>> (8 * index)) & 255 : (high >> (8 * (index - 4))) & 255;
-    this.#at = start + size + 1;
+    const low = (value - high * 2 ** 32) | 0;
+    const size = high === low >> 31 ? sizeOf(low) : 4 + sizeOf(high);
+    let at = this.#at;
+    bytes[at] = size << 1;
+    at += size;
+    this.#at = at + 1;
+    let part = low;
+    for (let left = size < 4 ? size : 4; left > 0; left--) {
+      bytes[at--] = part;
+      part >>= 8;
+    }
+    part = high;
+    for (let left = size - 4; left > 0; left--) {
+      bytes[at--] = part;
+      part >>= 8;
+    }
   }
 
   #unscaledBig(value: bigint): void {
@@ -142,4 +150,10 @@ export class Sink {
     grown.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = grown;
   }
+}
+
+/** Bytes that a 32-bit integer needs in two's complement. */
+function sizeOf(value: number): number {
+  const bits = 33 - Math.clz32(value < 0 ? ~value : value); // one for the sign
+  return (bits + 7) >> 3;
 }

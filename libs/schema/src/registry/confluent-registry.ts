@@ -1,6 +1,7 @@
 import { CRM_ENTITIES, CrossdockError, crmTopic, RESULT_TOPIC } from '#contracts';
 import type { NamedSchema, SchemaSet } from '../schema-set.ts';
 import { canonicalHash } from './canonical-form.ts';
+import { portable } from './portable.ts';
 import type { RegisteredSchema, SchemaRegistry } from './schema-registry.ts';
 
 export interface ConfluentOptions {
@@ -45,7 +46,7 @@ export function confluentRegistry(url: string, schemas: SchemaSet, options: Conf
 
   const register = async (schema: NamedSchema): Promise<number> => {
     const body = {
-      schema: JSON.stringify(schema.definition),
+      schema: JSON.stringify(schema.kind === 'JSON' ? portable(schema.definition) : schema.definition),
       ...(schema.kind === 'JSON' ? { schemaType: 'JSON' } : {}),
     };
     const [first, ...others] = subjectsOf(schema.name);
@@ -183,7 +184,9 @@ function definitionIn(schema: unknown, id: number): unknown {
 
 function namesByHash(schemas: SchemaSet): Map<string, string> {
   const names = new Map<string, string>();
-  for (const version of schemas.locked.values()) names.set(version.hash, version.name);
-  for (const schema of schemas.published.values()) names.set(schema.hash, schema.name);
+  for (const version of schemas.locked.values())
+    for (const hash of [version.hash, canonicalHash(portable(version.definition))]) names.set(hash, version.name);
+  for (const schema of schemas.published.values())
+    for (const hash of [schema.hash, canonicalHash(portable(schema.definition))]) names.set(hash, schema.name);
   return names;
 }

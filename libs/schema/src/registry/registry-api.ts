@@ -1,5 +1,6 @@
 import type { NamedSchema, SchemaSet } from '../schema-set.ts';
 import { canonicalHash } from './canonical-form.ts';
+import { portable } from './portable.ts';
 import type { SchemaRegistry } from './schema-registry.ts';
 
 export interface RegistryAnswer {
@@ -46,7 +47,7 @@ export function registryApi(
       return failure(422, 42202, `The specified version '${wanted}' is not a valid version id.`);
     const found = /^\d/.test(wanted) ? all.find(({ version }) => version === Number(wanted)) : all.at(-1);
     if (!found) return failure(404, 40402, `Version ${wanted} not found.`);
-    if (part === 'schema') return ok(found.definition);
+    if (part === 'schema') return ok(handedOut(found));
     return part === undefined ? ok(described(subject, found)) : NOT_FOUND;
   };
 
@@ -54,8 +55,8 @@ export function registryApi(
     const id = /^\d{1,10}$/.test(text) ? Number(text) : -1;
     const found = await registry.byId(id);
     if (found === 'unknown') return failure(404, 40403, `Schema ${text} not found`);
-    if (part === undefined) return ok({ ...typed(found.kind), schema: JSON.stringify(found.definition) });
-    if (part === 'schema') return ok(found.definition);
+    if (part === undefined) return ok({ ...typed(found.kind), schema: JSON.stringify(handedOut(found)) });
+    if (part === 'schema') return ok(handedOut(found));
     const uses: { subject: string; version: number }[] = [];
     for (const [subject, schema] of subjects)
       for (const version of await versions(schema))
@@ -70,7 +71,9 @@ export function registryApi(
     if (!schema) return failure(404, 40401, `Subject '${subject}' not found.`);
     const hash = hashOfBody(body);
     if (hash === undefined) return failure(422, 42201, 'Invalid schema');
-    const found = (await versions(schema)).find((version) => version.hash === hash);
+    const found = (await versions(schema)).find(
+      (version) => version.hash === hash || canonicalHash(handedOut(version)) === hash,
+    );
     return found ? ok(described(subject, found)) : failure(404, 40403, 'Schema not found');
   };
 
@@ -117,8 +120,12 @@ function typed(kind: 'AVRO' | 'JSON'): { schemaType?: 'JSON' } {
 }
 
 function described(subject: string, found: Version): object {
-  const { version, id, kind, definition } = found;
-  return { subject, version, id, ...typed(kind), schema: JSON.stringify(definition) };
+  const { version, id, kind } = found;
+  return { subject, version, id, ...typed(kind), schema: JSON.stringify(handedOut(found)) };
+}
+
+function handedOut({ kind, definition }: { kind: 'AVRO' | 'JSON'; definition: unknown }): unknown {
+  return kind === 'JSON' ? portable(definition) : definition;
 }
 
 function partsOf(path: string): string[] | undefined {

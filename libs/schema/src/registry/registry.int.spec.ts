@@ -3,13 +3,13 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { SchemaRegistry as KafkaJsRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { SchemaRegistry as KafkaJsRegistry } from '@kafkajs/confluent-schema-registry';
 import { Decimal } from '#contracts';
 import { frame } from '../frame.ts';
 import { loadSchemas } from '../load-schemas.ts';
 import { confluentRegistry } from './confluent-registry.ts';
 import { fileRegistry } from './file-registry.ts';
+import { portable } from './portable.ts';
 import { registryApi } from './registry-api.ts';
 import type { RegistryApi } from './registry-api.ts';
 
@@ -73,11 +73,10 @@ describe('the registry API', () => {
 
   it('lets the kafkajs client decode and check our documents', async () => {
     const id = await files.idOf('erp/sales-order');
-    const ajvInstance = new Ajv2020({ strict: false, validateFormats: false });
-    const client = new KafkaJsRegistry({ host: url }, { [SchemaType.JSON]: { ajvInstance: ajvInstance as never } });
+    const client = new KafkaJsRegistry({ host: url });
+    // as it stands on a topic: the customer's id is still open
     const document = {
       externalId: 'k',
-      customer: '7',
       orderDate: '2026-03-01',
       status: 'open',
       currency: 'EUR',
@@ -85,7 +84,7 @@ describe('the registry API', () => {
       total: '0',
     };
     expect(await client.decode(frame(id, Buffer.from(JSON.stringify(document))))).toEqual(document);
-    await expect(client.decode(frame(id, Buffer.from('{}')))).rejects.toThrow();
+    await expect(client.decode(frame(id, Buffer.from('{"lines":1}')))).rejects.toThrow();
   });
 
   it('answers as Confluent documents it', async () => {
@@ -156,7 +155,7 @@ describe('a Confluent registry', () => {
     const registry = confluentRegistry(url, schemas, { topics });
     expect(await registry.idOf('erp/sales-order')).toBe(77);
     expect(bodies).toEqual([
-      { schema: JSON.stringify(schemas.target('erp/sales-order')!.definition), schemaType: 'JSON' },
+      { schema: JSON.stringify(portable(schemas.target('erp/sales-order')!.definition)), schemaType: 'JSON' },
     ]);
   });
 
