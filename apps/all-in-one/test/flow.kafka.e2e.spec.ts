@@ -11,6 +11,7 @@ describeFlow('on a real Kafka broker', ['--kafka']);
 describe('a consumer that is not ours', () => {
   const folder = dataFolder();
   const broker = spawnCommand(['run', 'kafka'], { CROSSDOCK_DATA: folder.path });
+  const cleanUp: (() => Promise<unknown>)[] = [];
   let brokers: string;
   let product: Product;
   beforeAll(async () => {
@@ -18,6 +19,7 @@ describe('a consumer that is not ours', () => {
     product = await startProduct({ data: join(folder.path, 'product'), kafkaBrokers: brokers });
   }, 240_000);
   afterAll(async () => {
+    for (const undo of cleanUp) await undo();
     await product?.stop();
     await end(broker, 'SIGTERM');
     folder.remove();
@@ -38,6 +40,7 @@ describe('a consumer that is not ours', () => {
       { stdio: ['ignore', 'pipe', 'pipe'] },
     );
     const output = collect(consumer);
+    cleanUp.push(() => end(consumer, 'SIGKILL'));
     const read = await until(
       async () =>
         output()

@@ -61,6 +61,7 @@ export async function freePort(): Promise<number> {
   }
 }
 
+/** Runs what was built: `npm test` builds first, and a test run alone uses what the last build left. */
 export function spawnCommand(args: readonly string[], env: Readonly<Record<string, string | undefined>>): ChildProcess {
   const clean = Object.fromEntries(
     Object.entries(process.env).filter(
@@ -68,7 +69,7 @@ export function spawnCommand(args: readonly string[], env: Readonly<Record<strin
         !/^(CROSSDOCK_|KAFKA_|DATABASE_URL|TEST_DATABASE_URL|SCHEMA_REGISTRY_URL|NODE_OPTIONS|JEST_)/.test(name),
     ),
   );
-  return spawn(process.execPath, [join(packageRoot(), 'apps/cli/bin.mjs'), ...args], {
+  return spawn(process.execPath, [join(packageRoot(), 'dist/apps/cli/src/main.js'), ...args], {
     env: { ...clean, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
