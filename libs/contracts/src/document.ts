@@ -51,11 +51,12 @@ export interface DocumentHeaders {
 
 /**
  * One place of a document that only delivery can fill: the target's id of another record, or a value from a value map.
- * `pointer` is an RFC 6901 JSON pointer into the document; its parent exists, the field itself is absent.
+ * `pointer` is an RFC 6901 JSON pointer into the document; its parent exists, the field itself is absent. `as: 'number'`:
+ * the target takes a JSON number there; else the value is filled in as text.
  */
 export type OpenField =
-  | { pointer: string; reference: { document: string; key: string } }
-  | { pointer: string; values: { set: string; from: string } };
+  | { pointer: string; as?: 'number'; reference: { document: string; key: string } }
+  | { pointer: string; as?: 'number'; values: { set: string; from: string } };
 
 const PREFIX = 'cd_';
 

@@ -1,5 +1,5 @@
 import type { OpenField } from '#contracts';
-import { isJsonObject, parseExactJson, writeExactJson, type Json } from '#schema';
+import { isJsonObject, JsonNumber, parseExactJson, writeExactJson, type Json } from '#schema';
 import type { Missing, Resolved } from './plan.ts';
 import { hash } from './request.ts';
 
@@ -32,7 +32,9 @@ export function resolveBody(
   for (const field of open) {
     const value = lookup(field);
     if (value === undefined) missing.push(waitsFor(field));
-    else if (!put(json, field.pointer, value))
+    else if (field.as === 'number' && !NUMBER.test(value))
+      return { ok: false, problem: 'invalid', message: `${field.pointer}: takes a number, what is filled in is none` };
+    else if (!put(json, field.pointer, field.as === 'number' ? new JsonNumber(value) : value))
       return { ok: false, problem: 'invalid', message: `nothing to fill at ${field.pointer}` };
   }
   if (missing.length > 0) return { ok: false, problem: 'missing', missing };
@@ -61,7 +63,10 @@ function parentOf(json: Json, path: readonly string[]): Json | undefined {
   return at;
 }
 
-function put(json: Json, pointer: string, value: string): boolean {
+/** What JSON takes as a number, without exponent: ids and codes. */
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
+
+function put(json: Json, pointer: string, value: Json): boolean {
   const path = steps(pointer);
   const parent = parentOf(json, path);
   const name = path.at(-1);
