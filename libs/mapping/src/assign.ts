@@ -25,6 +25,7 @@ export function assign(from: Expression, to: Shape, name: string, context: Conte
   if (from.unrounded)
     return say('the digits of this product are not bounded', 'add decimal: { scale: 2, round: half-up }');
   if (from.constants && !constantsFit(from.constants, to, name, context)) return undefined;
+  if (from.filled && ['text', 'enum', 'integer', 'decimal'].includes(to.kind)) return encodeText;
   if (to.kind === 'any') return source.kind === 'decimal' ? decimalEncoder(fixedScale(from), source.as) : encodeAny;
   const digits = from.constants?.every(({ value }) => typeof value === 'string' && DECIMAL_TEXT.test(value));
   if (to.kind === 'decimal' && to.as === 'string' && source.kind === 'enum' && digits) return encodeText;

@@ -13,6 +13,8 @@ export interface Expression {
   run(scope: Scope): Value;
   /** gives a field that delivery fills in, always or sometimes: no step may follow */
   opens?: boolean;
+  /** and never anything else: whatever text or number delivery finds goes there */
+  filled?: boolean;
   /** the values it can give, where they stand in the file: each is checked against the target */
   constants?: readonly { value: string | boolean; at: At }[];
   /** digits without bound, as after multiply: a `decimal` step must follow */

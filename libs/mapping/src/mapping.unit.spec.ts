@@ -202,6 +202,22 @@ describe('open fields and fields of a create only', () => {
     expect(json(mapped)).toEqual({ lines: [{}, { item: 'B' }, { item: 'C' }] });
   });
 
+  it('say where the target takes a number', () => {
+    const target = shapeOfJsonSchema({
+      type: 'object',
+      properties: { id: { type: 'integer' }, code: { type: 'number' } },
+    });
+    const yaml =
+      'from: x\nto: y\ndocument: d\nfields: { id: { from: id, reference: product }, code: { from: title, values: codes } }';
+    const mapping = compile(yaml, SOURCE, target);
+    expect(mapping.run({ id: '7', title: 'x' }, ENVELOPE, 'UTC', {})).toMatchObject({
+      open: [
+        { pointer: '/id', as: 'number', reference: { document: 'product', key: 'acme:product:7' } },
+        { pointer: '/code', as: 'number', values: { set: 'codes', from: 'x' } },
+      ],
+    });
+  });
+
   it('keeps an object whose only field is open, for its parent must be there', () => {
     const mapped = map('  address: { fields: { zip: { from: title, values: zips } } }', { title: 'x' });
     expect(json(mapped)).toEqual({ address: {} });

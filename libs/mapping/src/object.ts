@@ -99,6 +99,8 @@ function plainOf(node: Tree, { name, field, at, entry, context }: Builder): Put 
         ? (scope) => addReview(scope, `${context.targetPath} has no value: ${value.reads[0] ?? 'it'} is absent`)
         : () => {};
   const nullable = field.nullable;
+  const { shape } = field;
+  const asNumber = shape.kind === 'integer' || (shape.kind === 'decimal' && shape.as === 'number');
   return (scope, out) => {
     scope.at = at;
     const found = run(scope);
@@ -108,7 +110,10 @@ function plainOf(node: Tree, { name, field, at, entry, context }: Builder): Put 
       else fallback(scope);
       return;
     }
-    if (found === OPENED) return;
+    if (found === OPENED) {
+      if (asNumber) scope.open.at(-1)!.as = 'number';
+      return;
+    }
     out[name] = encode(found);
     if (comparison && found instanceof Decimal) comparison.compare(found, scope);
   };

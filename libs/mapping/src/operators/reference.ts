@@ -41,7 +41,7 @@ export const reference: StepOperator = {
         scope.open.push({ pointer: scope.pointer + scope.at, reference: { document: document || entity, key } });
         return OPENED;
       },
-      { opens: true, whole: true },
+      { opens: true, filled: true, whole: true },
     );
   },
 };

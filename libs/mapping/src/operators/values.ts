@@ -35,7 +35,7 @@ export const values: StepOperator = {
         scope.open.push({ pointer: scope.pointer + scope.at, values: { set, from: value as string } });
         return OPENED;
       },
-      { opens: true, whole: true },
+      { opens: true, filled: true, whole: true },
     );
   },
 };
