@@ -6,7 +6,14 @@ const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarnin
 const STEPS = [
   ['format', 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
   ['lint', 'node_modules/oxlint/bin/oxlint', '--deny-warnings', 'apps', 'libs', 'bench', 'scripts'],
-  ['doors', 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs', 'apps', 'libs', '--config', '.dependency-cruiser.mjs'],
+  [
+    'doors',
+    'node_modules/dependency-cruiser/bin/dependency-cruise.mjs',
+    'apps',
+    'libs',
+    '--config',
+    '.dependency-cruiser.mjs',
+  ],
   ['types', 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.json'],
   ['build', 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'],
   ['configuration, mappings and cases, schemas', 'apps/cli/bin.mjs', 'check'],

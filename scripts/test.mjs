@@ -12,7 +12,9 @@ if (missing.length > 0 && process.env.KAFKA_BROKERS) {
   skipped.push(`the tests that start and kill Kafka brokers of their own (${missing.join(', ')})`);
   ignored.push('(failover|start-kafka-broker)\\.kafka\\.int\\.spec\\.ts$');
 } else if (missing.length > 0) {
-  skipped.push(`the tests on a real Kafka broker (${missing.join(', ')}; install Java 17+ and Maven, or set KAFKA_BROKERS)`);
+  skipped.push(
+    `the tests on a real Kafka broker (${missing.join(', ')}; install Java 17+ and Maven, or set KAFKA_BROKERS)`,
+  );
   ignored.push('\\.kafka\\.(int|e2e)\\.spec\\.ts$');
 }
 if (skipped.length > 0 && process.env.CI) {
@@ -20,7 +22,9 @@ if (skipped.length > 0 && process.env.CI) {
   process.exit(1);
 }
 
-const build = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+const build = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+  stdio: 'inherit',
+});
 if (build.status !== 0) process.exit(1);
 
 const folder = mkdtempSync(join(tmpdir(), 'crossdock-results-'));
