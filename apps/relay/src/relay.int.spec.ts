@@ -239,12 +239,14 @@ describe('the relay', () => {
   it('lies down when nothing comes, wakes at the bell and does not ask for it while it works', async () => {
     const asleep = async (): Promise<boolean> =>
       (await clone.database.query<{ asleep: boolean }>('select asleep from relay_cursor'))[0]!.asleep;
-    await start();
+    const relay = await start();
     await eventually(asleep, 'it sleeps');
     await append(clone.database, 'a');
     await log.until(1);
     await eventually(async () => !(await asleep()), 'it is awake');
     await eventually(asleep, 'it sleeps again');
+    await relay.stop();
+    expect(await asleep()).toBe(false);
   });
 
   it('decides ten thousand gaps before it reads on, so that their list stays bounded', async () => {

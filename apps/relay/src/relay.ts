@@ -1,6 +1,6 @@
 import type { EventLog } from '#contracts';
 import type { Database, Queryable, Session } from '#db';
-import { checkSequence, claimLeadership, DOORBELL, unseatFrozen, type Cursor } from '#outbox';
+import { beat, checkSequence, claimLeadership, DOORBELL, unseatFrozen, type Cursor } from '#outbox';
 import { executeCommands } from './commands.ts';
 import { Deposed, lead, pause } from './leader.ts';
 import { Pace } from './pace.ts';
@@ -109,7 +109,7 @@ export class Relay {
         const { epoch } = leadership;
         const commands = (stopped: Set<string>): Promise<void> =>
           executeCommands({ database, log, shard, epoch, stopped });
-        return lead({
+        await lead({
           session,
           log,
           shard,
@@ -122,6 +122,9 @@ export class Relay {
           reads: works,
           moved: (now) => this.#moved(now),
         });
+        // nobody hears the bell from now on: appends need not ring it
+        await beat(session, shard, epoch, false);
+        return;
       }
       if (await unseatFrozen(session, shard, standBy.frozenMs))
         surprised('the leading relay gave no sign of life; its session was ended');

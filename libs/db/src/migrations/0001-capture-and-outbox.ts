@@ -122,7 +122,7 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
         epoch      bigint not null default 0,
         high       bigint not null default 0,
         gaps       jsonb not null default '[]',            -- [{from, to, xid, proven}]: ids not seen yet, as ranges
-        asleep     boolean not null default true,          -- an append notifies only then
+        asleep     boolean not null default false,         -- an append notifies only then
         published  bigint not null default 0,              -- rows handed to the log, ever
         beat_at    timestamptz not null default clock_timestamp(),  -- the leader is alive
         moved_at   timestamptz not null default clock_timestamp()   -- last time rows were published
