@@ -1,4 +1,5 @@
 import type { Queryable } from '#db';
+import { unpublishedSql } from '../status/unpublished.ts';
 
 /** One event of a record, or what was captured and is none (yet). */
 export interface EventRow {
@@ -29,7 +30,7 @@ const COLUMNS = `
   e.event_id, e.outbox_id, e.source, e.type, e.entity, e.record_id, e.key, e.aggregate_version, e.source_version, e.occurred_at,
   coalesce(c.captured_at, e.accepted_at) as received_at, e.appended_at, c.receipt_id, c.source_event_id,
   coalesce(c.status, 'library') as capture, c.code, c.reason,
-  exists (select 1 from outbox_unpublished u where u.outbox_id = e.outbox_id) as unpublished`;
+  ${unpublishedSql('e.outbox_id')} as unpublished`;
 const ONLY_CAPTURED = `
   c.event_id, null::bigint as outbox_id, c.connection as source, c.type, c.entity, c.record_id, c.key, c.aggregate_version,
   c.source_version, c.occurred_at, c.captured_at as received_at, null::timestamptz as appended_at, c.receipt_id, c.source_event_id,

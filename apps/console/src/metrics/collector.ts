@@ -2,7 +2,6 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { Metrics } from '#platform';
 import { ConsoleDatabase } from '../console-database.ts';
 import { Names } from '../names.ts';
-import { FIRST_MARK, type Mark } from '../status/event-fates.ts';
 import { paced } from '../status/paced.ts';
 import { StatusService } from '../status/status.service.ts';
 import { conservation } from './conservation.ts';
@@ -25,7 +24,6 @@ export class Collector implements OnModuleInit {
   readonly #database: ConsoleDatabase;
   readonly #names: Names;
   readonly #status: StatusService;
-  #mark: Mark = FIRST_MARK;
   #countedTo = new Date(0);
 
   constructor(metrics: Metrics, database: ConsoleDatabase, names: Names, status: StatusService) {
@@ -41,6 +39,7 @@ export class Collector implements OnModuleInit {
       if (freshnessMs !== undefined) this.#metrics.count('syncOverdue', { flow: name }, 0);
     this.#metrics.onScrape(paced(() => this.#gauges(), { share: 0.1, least: 100, every: EVERY_MS }));
     this.#metrics.onScrape(paced(() => this.#overdue(), { share: 0.1, least: 100, every: EVERY_MS }));
+    void this.#status.facts().catch(() => {}); // the first look of a process is the long one: not while somebody waits
     const conserve = paced(() => this.#conservation(), { share: 0.05, least: 100, every: EVERY_MS });
     this.#metrics.onScrape(() => atMost(conserve(), PATIENCE_MS));
   }
@@ -51,13 +50,12 @@ export class Collector implements OnModuleInit {
 
   async #overdue(): Promise<void> {
     const flows = [...this.#names.configuration.flows.values()];
+    await this.#status.facts(); // so that its mark is not the first
     const counted = await this.#database.snapshot(async (db) => {
       const window = { from: this.#countedTo, to: await clock(db) };
-      return { window, ...(await overdue(db, flows, window, this.#mark)) };
+      return { to: window.to, crossed: await overdue(db, flows, window, this.#status.mark) };
     });
-    // only now: a look that failed is looked again
-    this.#countedTo = counted.window.to;
-    this.#mark = counted.mark;
+    this.#countedTo = counted.to; // only now: a look that failed is looked again
     for (const [flow, n] of counted.crossed) this.#metrics.count('syncOverdue', { flow }, n);
   }
 

@@ -1,4 +1,5 @@
 import type { Queryable } from '#db';
+import { unpublishedSql } from '../status/unpublished.ts';
 
 /**
  * Nothing is lost, as two equations, each over rows of different owners. Both read everything, because a row that vanished
@@ -23,7 +24,7 @@ const FAN_OUT = `
   with settled as (
     select event_id from crm_event
     where replay_of is null and appended_at < clock_timestamp() - interval '1 minute'
-      and outbox_id not in (select outbox_id from outbox_unpublished)
+      and not ${unpublishedSql('outbox_id')}
   ), delivered as (
     select event_id, count(*) as found, max(fan_out) as wanted from delivery group by event_id
   ), dead as (

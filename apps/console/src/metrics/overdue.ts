@@ -27,21 +27,21 @@ export async function clock(db: Queryable): Promise<Date> {
 /**
  * How many events passed their flow's freshness undelivered within the window, by flow. Windows follow each other without
  * gap or overlap, and an event is at any moment a waiting capture, an event on its way, or a delivery: so each is counted
- * once, in the window in which its time ran out.
+ * once, in the window in which its time ran out. `mark` is that of an earlier look over the same flows.
  */
 export async function overdue(
   db: Queryable,
   flows: readonly Flow[],
   window: Window,
   mark: Mark,
-): Promise<{ crossed: Map<string, number>; mark: Mark }> {
+): Promise<Map<string, number>> {
   const timed = flows.filter(({ freshnessMs }) => freshnessMs !== undefined);
   const crossed = new Map(timed.map(({ name }) => [name, 0]));
   const add = (flow: string, count: number): void => void crossed.set(flow, (crossed.get(flow) ?? 0) + count);
   const params = [flowsAsJson(timed), window.from, window.to];
   for (const row of await db.query<{ flow: string; count: number }>(DELIVERIES, params)) add(row.flow, row.count);
-  const { fates, mark: next } = await eventFates(db, timed, mark, window);
+  const { fates } = await eventFates(db, timed, mark, window);
   for (const row of fates) add(row.flow, row.crossed);
   for (const row of await waitingCaptures(db, timed, window)) add(row.flow, row.crossed);
-  return { crossed, mark: next };
+  return crossed;
 }

@@ -1,5 +1,6 @@
 import type { Flow } from '#contracts';
 import type { Queryable } from '#db';
+import { unpublishedSql } from './unpublished.ts';
 
 /**
  * Events that a flow wants and that delivery has not taken in for it: `pending` on their way, `dead` in a dead-letter
@@ -54,8 +55,8 @@ const SQL = `
     from candidate e join flow f on f.entity = e.entity and e.source = any(f.sources)
     where e.replay_of is null
       and not exists (select 1 from delivery_key k where k.event_id = e.event_id and k.flow = f.flow)
-  ), judged as (
-    select w.*, w.outbox_id in (select outbox_id from outbox_unpublished) as unpublished,
+  ), judged as materialized (
+    select w.*, ${unpublishedSql('w.outbox_id')} as unpublished,
       case
         when exists (select 1 from dead_letter x where x.event_id = w.event_id
           and (x.topic like 'crm.%' or x.headers->>'cd_flow' = w.flow)) then 'dead'

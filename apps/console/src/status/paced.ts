@@ -1,11 +1,11 @@
 /**
  * `work`, at most so often that it takes no more than `share` of the time, and not again within `every` ms: callers in
- * between get the last answer, callers at once share one run. Work faster than `least` ms is held back by `every` alone. A
- * failure is not kept.
+ * between get the last answer, callers at once share one run. Work faster than `least` ms is held back by `every` alone, and
+ * no answer is kept longer than `most` ms for its cost. A failure is not kept.
  */
 export function paced<T>(
   work: () => Promise<T>,
-  pace: { share: number; least: number; every?: number },
+  pace: { share: number; least: number; every?: number; most?: number },
   now: () => number = () => performance.now(),
 ): () => Promise<T> {
   let running: Promise<T> | undefined;
@@ -15,7 +15,7 @@ export function paced<T>(
     try {
       const value = await work();
       const took = now() - begun;
-      const rest = took < pace.least ? 0 : took / pace.share - took;
+      const rest = took < pace.least ? 0 : Math.min(took / pace.share - took, pace.most ?? Infinity);
       last = { value, until: now() + Math.max(rest, pace.every ?? 0) };
       return value;
     } finally {

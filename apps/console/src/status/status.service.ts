@@ -7,7 +7,7 @@ import { assembleStatus, type Status, type StatusFacts } from './assemble.ts';
 import { captureCounts } from './capture-counts.ts';
 import { connectionStates, flowStates } from './connection-states.ts';
 import { deliveryCounts, takenIn } from './delivery-counts.ts';
-import { eventFates, FIRST_MARK } from './event-fates.ts';
+import { eventFates, FIRST_MARK, type Mark } from './event-fates.ts';
 import { paced } from './paced.ts';
 import { recentLag } from './recent-lag.ts';
 import { unfinished } from './unfinished.ts';
@@ -20,14 +20,19 @@ export class StatusService {
   readonly #database: ConsoleDatabase;
   readonly #names: Names;
   readonly #mappings: Mappings;
-  #mark = FIRST_MARK;
-  /** a question that costs 200 ms is answered at most once in 2 s: at most a tenth of one connection */
-  readonly #facts = paced(() => this.#read(), { share: 0.1, least: 100 });
+  #mark: Mark = FIRST_MARK;
+  /** a question that costs 100 ms or more is answered anew when nine times that has passed, at the latest after 2 s */
+  readonly #facts = paced(() => this.#read(), { share: 0.1, least: 100, most: 2_000 });
 
   constructor(database: ConsoleDatabase, names: Names, mappings: Mappings) {
     this.#database = database;
     this.#names = names;
     this.#mappings = mappings;
+  }
+
+  /** Everything below is accounted for, as of the last look. */
+  get mark(): Mark {
+    return this.#mark;
   }
 
   facts(): Promise<StatusFacts> {
