@@ -6,7 +6,8 @@ import { BY_NAME, isSchemaNode } from '../target/json-schema.ts';
  * - without `required`: on a topic the fields that only delivery can fill are still open, so they are absent;
  * - without `$schema`, `$id`, `format` and `x-` attributes: what stays means the same in every draft. Clients validate what they
  *   read, and a validator that is strict about drafts or formats (ajv by default, so the registry clients of npm) refuses a
- *   document whose schema names one that it does not carry.
+ *   document whose schema names one that it does not carry;
+ * - without `multipleOf`: 26189.11 is no multiple of 0.01 to a validator that computes in binary.
  *
  * Delivery validates against the whole schema before the first attempt.
  */
@@ -20,4 +21,4 @@ export function portable(value: unknown, named = false): unknown {
   );
 }
 
-const DROPPED = new Set(['$schema', '$id', 'format', 'required']);
+const DROPPED = new Set(['$schema', '$id', 'format', 'required', 'multipleOf']);
