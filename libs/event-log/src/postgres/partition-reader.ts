@@ -13,6 +13,8 @@ export interface ReaderContext {
   subscription: Subscription;
   append: EventLog['append'];
   maxBatch: number;
+  /** called when a reader goes to sleep: what came while it was busy has been announced already and must be looked for */
+  asleep(): void;
 }
 
 /**
@@ -49,7 +51,11 @@ export class PartitionReader implements Lease {
 
   /** Reads until the partition's end; does nothing while it is reading already. */
   wake(): void {
-    if (this.idle) this.#running = this.#read().finally(() => (this.#running = undefined));
+    if (!this.idle) return;
+    this.#running = this.#read().then((progress) => {
+      this.#running = undefined;
+      if (progress) this.#context.asleep();
+    });
   }
 
   /** Finishes the batch in hand, commits it, resolves. */
@@ -64,21 +70,28 @@ export class PartitionReader implements Lease {
     this.#ending.abort();
   }
 
-  async #read(): Promise<void> {
+  /** True when something was handled. */
+  async #read(): Promise<boolean> {
     const { database, subscription, maxBatch } = this.#context;
+    let progress = false;
     try {
       for (;;) {
-        if (this.#ending.signal.aborted) return;
+        if (this.#ending.signal.aborted) return progress;
         const records = await fetchRecords(database, this.topic, this.partition, this.position, maxBatch);
-        if (this.#ending.signal.aborted || !(await this.#dense(records))) return;
-        if (!(await this.#handle(records))) return;
+        if (this.#ending.signal.aborted || !(await this.#dense(records))) return progress;
+        if (!(await this.#handle(records))) return progress;
         const next = this.position + BigInt(records.length);
-        if (!(await commitOffset(database, subscription.group, this, next))) return this.lose();
+        if (!(await commitOffset(database, subscription.group, this, next))) {
+          this.lose();
+          return false;
+        }
         this.position = next;
-        if (records.length < maxBatch) return;
+        progress = true;
+        if (records.length < maxBatch) return true;
       }
     } catch (cause) {
       this.#problem('unavailable', 'reading the log or committing failed; the same records come again', cause);
+      return false;
     }
   }
 

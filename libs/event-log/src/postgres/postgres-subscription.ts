@@ -116,6 +116,7 @@ export class PostgresSubscription implements RunningSubscription {
           ...this.#context,
           subscription: this.#subscription,
           maxBatch: this.#subscription.maxBatch ?? DEFAULT_MAX_BATCH,
+          asleep: () => this.wake(),
         }),
       );
     if (taken.length > 0) this.wake();

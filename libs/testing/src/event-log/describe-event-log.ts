@@ -483,6 +483,30 @@ export function describeEventLog(name: string, able: Abilities, makeLog: () => P
       await got.running.stop();
     });
 
+    it('hands on within milliseconds what another process appends while a handler is busy with the same key', async () => {
+      const topic = await freshTopic(log, { partitions: 3 });
+      const other = await harness.open();
+      const took: number[] = [];
+      const sentAt = new Map<string, number>();
+      const got = await collect(log, unique('group'), [topic], {
+        handle: async ({ records }) => {
+          for (const record of records) took.push(performance.now() - sentAt.get(record.value!.toString())!);
+          await new Promise((resolve) => setTimeout(resolve, 15));
+        },
+      });
+      await got.running.ready();
+      for (let n = 0; n < 20; n++) {
+        for (const value of [`${n} first`, `${n} second`]) {
+          sentAt.set(value, performance.now());
+          await other.append([text(topic, 'a', value)]);
+        }
+        await got.until(2 * n + 2);
+      }
+      const median = took.sort((a, b) => a - b)[30]!; // the upper quarter: mostly seconds
+      expect(median).toBeLessThan(110);
+      await got.running.stop();
+    });
+
     it('answers a ping', async () => {
       await expect(log.ping()).resolves.toBeUndefined();
     });
