@@ -1,22 +1,26 @@
 // `npm test`: every test that this machine can run. What it cannot run is said in one line with the reason; on CI nothing
-// may be skipped. Ends with a line `N passed, N failed`.
+// may be skipped. Ends with a line `N passed, N failed`. Arguments go to jest: `npm test -- --testPathPatterns relay`.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** Tiers in order; the whole product, killed and started again, has the machine to itself. */
+const RUNS = [
+  ['unit', 'int'],
+  ['e2e', '--runInBand'],
+];
+
 const skipped = [];
 const ignored = [];
 const missing = [whyNot('java', ['-version']), whyNot('mvn', ['-v'])].filter(Boolean);
-if (missing.length > 0 && process.env.KAFKA_BROKERS) {
-  skipped.push(`the tests that start and kill Kafka brokers of their own (${missing.join(', ')})`);
-  ignored.push('(failover|start-kafka-broker)\\.kafka\\.int\\.spec\\.ts$');
-} else if (missing.length > 0) {
+if (!process.env.KAFKA_BROKERS && missing.length > 0) {
   skipped.push(
     `the tests on a real Kafka broker (${missing.join(', ')}; install Java 17+ and Maven, or set KAFKA_BROKERS)`,
   );
   ignored.push('\\.kafka\\.(int|e2e)\\.spec\\.ts$');
 }
+if (whyNot('promtool', ['--version'])) skipped.push('the check of /metrics by promtool (Prometheus is not installed)');
 if (skipped.length > 0 && process.env.CI) {
   process.stdout.write(`on CI nothing is skipped, and this machine cannot run: ${skipped.join('; ')}\n`);
   process.exit(1);
@@ -27,36 +31,53 @@ const build = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-
 });
 if (build.status !== 0) process.exit(1);
 
-const folder = mkdtempSync(join(tmpdir(), 'crossdock-results-'));
-const report = join(folder, 'jest.json');
-const run = spawnSync(
-  process.execPath,
-  [
-    '--experimental-vm-modules',
-    '--disable-warning=ExperimentalWarning',
-    'node_modules/jest/bin/jest.js',
-    ...(ignored.length > 0 ? ['--testPathIgnorePatterns', ...ignored] : []),
-    '--json',
-    `--outputFile=${report}`,
-    ...process.argv.slice(2),
-  ],
-  { stdio: ['ignore', 'ignore', 'inherit'] },
-);
 let passed = 0;
-let failed = 1;
-try {
-  const result = JSON.parse(readFileSync(report, 'utf8'));
-  passed = result.numPassedTests;
-  failed = result.numFailedTests + result.numRuntimeErrorTestSuites;
-  for (const suite of result.testResults)
-    if (suite.status === 'failed') process.stdout.write(`\n${suite.name}\n${suite.message}\n`);
-} catch {
-  process.stdout.write('the test runner ended without a report\n');
-}
-rmSync(folder, { recursive: true, force: true });
+let failed = 0;
+for (const tiers of RUNS) run(tiers);
 for (const line of skipped) process.stdout.write(`skipped: ${line}\n`);
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
-process.exit(run.status === 0 && failed === 0 ? 0 : 1);
+process.exit(failed === 0 ? 0 : 1);
+
+function run(tiers) {
+  const folder = mkdtempSync(join(tmpdir(), 'crossdock-results-'));
+  const report = join(folder, 'jest.json');
+  const began = Date.now();
+  const jest = spawnSync(
+    process.execPath,
+    [
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      'node_modules/jest/bin/jest.js',
+      ...(ignored.length > 0 ? ['--testPathIgnorePatterns', ...ignored] : []),
+      '--json',
+      `--outputFile=${report}`,
+      '--silent',
+      '--forceExit',
+      '--passWithNoTests',
+      ...process.argv.slice(2),
+      ...tiers.filter((word) => word.startsWith('--')),
+      '--selectProjects',
+      ...tiers.filter((word) => !word.startsWith('--')),
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
+  );
+  try {
+    const result = JSON.parse(readFileSync(report, 'utf8'));
+    passed += result.numPassedTests;
+    failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
+    for (const suite of result.testResults)
+      if (suite.status === 'failed') process.stdout.write(`\n${suite.name}\n${suite.message}\n`);
+    if (jest.status !== 0 && result.success) failed++;
+    const seconds = Math.round((Date.now() - began) / 1000);
+    process.stdout.write(`${tiers.filter((word) => !word.startsWith('--')).join(' and ')} tests: ${seconds} s\n`);
+  } catch {
+    failed++;
+    process.stdout.write(
+      `the test runner ended without a report (${jest.signal ?? jest.status}):\n${jest.stderr.slice(-4000)}\n`,
+    );
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
 
 function whyNot(program, args) {
   return spawnSync(program, args).status === 0 ? undefined : `${program} is not installed`;
