@@ -1,7 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { Permission } from '#platform';
 import { long } from '../api/json.ts';
-import { badFilter, limitOf, readQuery, rowId, type Query as QueryOf } from '../api/query.ts';
+import { afterOf, badFilter, limitOf, readQuery, type Query as QueryOf } from '../api/query.ts';
 import { ConsoleDatabase } from '../console-database.ts';
 import { Names } from '../names.ts';
 import { capturedItem, capturedPage } from './page.ts';
@@ -30,7 +30,7 @@ export class CapturedController {
     const { rows, next } = await capturedPage(this.#database.database, {
       status,
       connection: given.connection,
-      after: given.after === undefined ? undefined : rowId(given.after, 'page'),
+      after: afterOf(given.after),
       limit: limitOf(given.limit),
     });
     return { items: rows.map(capturedItem), next: long(next) };

@@ -1,4 +1,4 @@
-import type { DeliveryStatus, ErrorClass } from '#contracts';
+import { FINISHED, type DeliveryStatus, type ErrorClass } from '#contracts';
 import { iso, long, opt } from '../api/json.ts';
 
 /** What every question about deliveries reads. */
@@ -67,6 +67,7 @@ export function deliveryItem(row: DeliveryRow) {
     acceptedAt: iso(row.accepted_at),
     createdAt: iso(row.created_at)!,
     changedAt: iso(row.changed_at)!,
-    finishedAt: iso(row.finished_at),
+    // what is parked or dead has a result, but is finished only for who reads results
+    finishedAt: FINISHED.has(row.status) ? iso(row.finished_at) : undefined,
   };
 }

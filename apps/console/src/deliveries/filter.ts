@@ -1,6 +1,6 @@
 import { DELIVERY_STATUSES, didYouMean, ERROR_CLASSES, FINISHED, recordKey, type DeliveryStatus } from '#contracts';
 
-import { badFilter, limitOf, readQuery, rowId, type Query } from '../api/query.ts';
+import { afterOf, badFilter, limitOf, readQuery, type Query } from '../api/query.ts';
 import type { Names } from '../names.ts';
 
 export interface DeliveryFilter {
@@ -40,7 +40,7 @@ export function readDeliveryFilter(query: Query, names: Names): DeliveryFilter {
     keys: keysOf(given, names),
     entity: given.entity,
     recordId: given.recordId,
-    after: given.after === undefined ? undefined : rowId(given.after, 'page'),
+    after: afterOf(given.after),
     limit: limitOf(given.limit),
   };
 }

@@ -3,7 +3,7 @@ import { recordKey } from '#contracts';
 import type { Queryable } from '#db';
 import { Permission, ProblemError } from '#platform';
 import { long } from '../api/json.ts';
-import { badFilter, limitOf, readQuery, rowId, type Query as QueryOf } from '../api/query.ts';
+import { afterOf, badFilter, limitOf, readQuery, type Query as QueryOf } from '../api/query.ts';
 import { ConsoleDatabase } from '../console-database.ts';
 import { Names } from '../names.ts';
 import { eventsOfIds, eventsOfKeys, newestEvents, type EventRow } from './events-of-record.ts';
@@ -50,8 +50,6 @@ export class EventsController {
   async find(@Query() query: QueryOf): Promise<Found> {
     const given = readQuery(query, FILTERS);
     if (given.entity !== undefined) this.#names.entity(given.entity);
-    for (const text of Object.values(given))
-      if (text.includes('\0') || !text.isWellFormed()) throw badFilter('a filter holds characters that no id has');
     const limit = limitOf(given.limit);
     const { q, after, entity } = given;
     const recordId = given.recordId ?? q;
@@ -92,7 +90,7 @@ export class EventsController {
   }
 
   async #page(db: Queryable, page: { after?: string; entity?: string; limit: number }): Promise<Found> {
-    const after = page.after === undefined ? undefined : rowId(page.after, 'page');
+    const after = afterOf(page.after);
     const rows: EventRow[] = await newestEvents(db, { after, entity: page.entity, limit: page.limit + 1 });
     const shown = rows.slice(0, page.limit);
     const next = rows.length > page.limit ? long(shown.at(-1)!.outbox_id) : undefined;

@@ -2,6 +2,7 @@ import { Controller, Get, Param } from '@nestjs/common';
 import { recordKey } from '#contracts';
 import type { Queryable } from '#db';
 import { Permission, ProblemError } from '#platform';
+import { storable } from '../api/query.ts';
 import { ConsoleDatabase } from '../console-database.ts';
 import { Names } from '../names.ts';
 import { eventsOfKeys, knownKeys } from './events-of-record.ts';
@@ -34,7 +35,7 @@ export class RecordsController {
   /** The id as given; if nothing is known of it, the only one that a source's prefix makes of it. */
   async #idOf(db: Queryable, entity: string, given: string): Promise<string> {
     const { tenant } = this.#names.configuration;
-    const ids = this.#names.candidates(given).filter(readable);
+    const ids = this.#names.candidates(given).filter(storable);
     const known = new Set(
       await knownKeys(
         db,
@@ -54,6 +55,3 @@ export class RecordsController {
     throw new ProblemError(404, 'CROSSDOCK_API_NOT_FOUND', `nothing is known of ${entity} "${given}"`);
   }
 }
-
-/** PostgreSQL keeps no NUL and no lone surrogate, so no record has such an id. */
-const readable = (id: string): boolean => !id.includes('\0') && id.isWellFormed();

@@ -1,10 +1,10 @@
 import { Body, Controller, Get, Param, Put, Query, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { Permission } from '#platform';
+import { Permission, ProblemError } from '#platform';
 import { readBody, Text } from '../api/body.ts';
 import { iso } from '../api/json.ts';
-import { readQuery, type Query as QueryOf } from '../api/query.ts';
+import { readQuery, storable, type Query as QueryOf } from '../api/query.ts';
 import { answerCommand } from '../commands/answer.ts';
 import { CommandService } from '../commands/command.service.ts';
 import { ConsoleDatabase } from '../console-database.ts';
@@ -32,6 +32,7 @@ export class ValueMapsController {
   @Get(':set')
   @Permission('value-maps.read')
   async read(@Param('set') set: string, @Query() query: QueryOf): Promise<unknown> {
+    checkName(set);
     const connection = this.#connection(query);
     return this.#database.snapshot(async (db) => ({
       set,
@@ -53,6 +54,7 @@ export class ValueMapsController {
     @Body() body: Buffer,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<unknown> {
+    checkName(set);
     const { values, reason } = readBody(body, Fill);
     const target = { connection: this.#connection(query), set, values };
     return answerCommand(await this.#commands.place({ stage: 'delivery', kind: 'fill', target, reason }), reply);
@@ -62,4 +64,8 @@ export class ValueMapsController {
     const { connection } = readQuery(query, ['connection']);
     return connection === undefined ? '' : this.#names.target(connection).name;
   }
+}
+
+function checkName(set: string): void {
+  if (!storable(set)) throw new ProblemError(404, 'CROSSDOCK_API_NOT_FOUND', 'no value map has such a name');
 }

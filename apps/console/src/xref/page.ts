@@ -1,6 +1,6 @@
 import type { Queryable } from '#db';
 import { iso } from '../api/json.ts';
-import { badFilter } from '../api/query.ts';
+import { badFilter, storable } from '../api/query.ts';
 
 export interface XrefFilter {
   connection?: string;
@@ -57,7 +57,7 @@ function afterOf(text: string | undefined): [string, string, string] {
   if (text === undefined) return ['', '', ''];
   try {
     const parts: unknown = JSON.parse(text);
-    if (Array.isArray(parts) && parts.length === 3 && parts.every((part) => typeof part === 'string'))
+    if (Array.isArray(parts) && parts.length === 3 && parts.every((part) => typeof part === 'string' && storable(part)))
       return parts as [string, string, string];
   } catch {
     // said below
