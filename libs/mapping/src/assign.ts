@@ -169,7 +169,8 @@ function longest(texts: readonly string[]): number {
   return Math.max(0, ...texts.map((text) => [...text].length));
 }
 
-const encodeText: Encode = (value) => value as string;
+/** The value as it is: text, enums, dates. */
+export const encodeText: Encode = (value) => value as string;
 const encodeInteger: Encode = (value) => new JsonNumber(String(value));
 
 /** A `decimal` step fixes how many digits are written: 10.1 with scale 2 is `10.10`. */

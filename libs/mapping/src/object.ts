@@ -1,5 +1,6 @@
 import { Decimal } from '#contracts';
-import { assign } from './assign.ts';
+import type { JsonObject } from '#schema';
+import { assign, encodeText } from './assign.ts';
 import type { Context } from './context.ts';
 import { eachOf } from './each.ts';
 import type { Expression } from './expression.ts';
@@ -101,15 +102,21 @@ function plainOf(node: Tree, { name, field, at, entry, context }: Builder): Put 
   const nullable = field.nullable;
   const { shape } = field;
   const asNumber = shape.kind === 'integer' || (shape.kind === 'decimal' && shape.as === 'number');
+  const none = (found: null | undefined, scope: Scope, out: JsonObject): void => {
+    if (found === null && nullable) out[name] = null;
+    else fallback(scope);
+  };
+  if (encode === encodeText && !value.opens)
+    return (scope, out) => {
+      scope.at = at;
+      const found = run(scope) as string | null | undefined;
+      if (found === undefined || found === null) none(found, scope, out);
+      else out[name] = found;
+    };
   return (scope, out) => {
     scope.at = at;
     const found = run(scope);
-    if (found === undefined) return fallback(scope);
-    if (found === null) {
-      if (nullable) out[name] = null;
-      else fallback(scope);
-      return;
-    }
+    if (found === undefined || found === null) return none(found, scope, out);
     if (found === OPENED) {
       if (asNumber) scope.open.at(-1)!.as = 'number';
       return;
