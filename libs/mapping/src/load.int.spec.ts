@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { parse } from 'yaml';
 import { ConfigurationError, formatFinding } from '#contracts';
 import { packageRoot } from '#platform';
 import { loadSchemas } from '#schema';
@@ -182,6 +184,22 @@ describe('mappings in folders', () => {
       fields: { properties: { key: {}, name: {}, area: {} }, additionalProperties: false },
     });
   });
+});
+
+describe('the editor schema of a mapping we ship', () => {
+  const schemas = loadSchemas({ roots: [OURS] });
+  const bundle = loadMappings({ roots: [OURS], schemas });
+
+  for (const mapping of bundle.mappings.values())
+    it(`takes ${mapping.name} as it is, and underlines a slip`, () => {
+      const valid = new Ajv2020({ strict: false }).compile(editorSchema(mapping, schemas));
+      const text = readFileSync(mapping.file, 'utf8');
+      expect(text.split('\n')[0]).toBe(`# yaml-language-server: $schema=editor/${mapping.name}.schema.json`);
+      expect(valid(parse(text))).toBe(true);
+      expect(valid(parse(text.replace('externalId:', 'externalid:')))).toBe(false);
+      expect(valid(parse(text.replace('truncate:', 'trunkate:')))).toBe(false);
+      expect(valid(parse(text.replace('fields:', 'filds:')))).toBe(false);
+    });
 });
 
 describe('the reference of operators', () => {
