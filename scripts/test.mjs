@@ -18,7 +18,7 @@ if (missing.length > 0) {
   skipped.push(
     `the tests on a real Kafka broker (${missing.join(', ')}; they start brokers of their own with Java 17+ and Maven)`,
   );
-  ignored.push('\.kafka\.(int|e2e)\.spec\.ts$');
+  ignored.push('\\.kafka\\.(int|e2e)\\.spec\\.ts$');
 }
 if (whyNot('promtool', ['--version'])) skipped.push('the check of /metrics by promtool (Prometheus is not installed)');
 if (skipped.length > 0 && process.env.CI) {

@@ -1,7 +1,6 @@
 import { check } from './check/command.ts';
 import { API_COMMANDS } from './commands/index.ts';
 import { generate } from './generate/command.ts';
-import { API_COMMANDS } from './commands/index.ts';
 import type { Command } from './io.ts';
 import { mapping } from './mapping/command.ts';
 import { run } from './run/command.ts';
