@@ -147,7 +147,7 @@ describe('the console', () => {
           count: 3,
           keys: 3,
           statuses: { DEAD: 2, PARKED: 1 },
-          amounts: [{ currency: 'EUR', amount: '30.3' }],
+          amounts: [{ currency: 'EUR', amount: '30.30' }],
           sample: { key: 'acme:customer:sb-c2' },
         },
       ],

@@ -1,5 +1,5 @@
 import { FINISHED, type DeliveryStatus, type ErrorClass } from '#contracts';
-import { iso, long, opt } from '../api/json.ts';
+import { iso, long, money, opt } from '../api/json.ts';
 
 /** What every question about deliveries reads. */
 export const DELIVERY_COLUMNS = `d.id, d.flow, d.connection, d.document, d.key, d.event_id, d.document_id, d.aggregate_version,
@@ -62,7 +62,7 @@ export function deliveryItem(row: DeliveryRow) {
     targetId: opt(row.target_id),
     adopted: row.adopted || undefined,
     nextAttemptAt: iso(row.next_attempt_at),
-    amount: row.amount === null ? undefined : row.amount.replace(/(\.\d{2,}?)0+$/, '$1'),
+    amount: row.amount === null ? undefined : money(row.amount),
     currency: opt(row.currency),
     acceptedAt: iso(row.accepted_at),
     createdAt: iso(row.created_at)!,

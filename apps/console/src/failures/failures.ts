@@ -1,5 +1,5 @@
 import type { Queryable } from '#db';
-import { iso } from '../api/json.ts';
+import { iso, money } from '../api/json.ts';
 import { UNFINISHED_SQL } from '../status/unfinished.ts';
 
 interface GroupRow {
@@ -69,7 +69,7 @@ function groupOf(row: GroupRow) {
     statuses: row.statuses,
     firstSeenAt: iso(row.first_at)!,
     lastSeenAt: iso(row.last_at)!,
-    amounts: row.amounts ?? [],
+    amounts: (row.amounts ?? []).map(({ currency, amount }) => ({ currency, amount: money(amount) })),
     fixedBy: fixedBy(row.error_class),
     sample: { deliveryId: String(row.sample_id), key: row.sample_key, error: row.sample_error ?? undefined },
   };

@@ -1,5 +1,5 @@
 import { Decimal, type Configuration, type DeliveryStatus, type FinishedWord } from '#contracts';
-import { iso } from '../api/json.ts';
+import { iso, money } from '../api/json.ts';
 import type { CaptureCounts } from './capture-counts.ts';
 import type { ConnectionState } from './connection-states.ts';
 import type { DeliveryCount } from './delivery-counts.ts';
@@ -143,7 +143,7 @@ function byCurrency(open: readonly Unfinished[]): { currency: string; amount: st
       amounts.set(currency, (amounts.get(currency) ?? new Decimal(0)).plus(amount));
   return [...amounts]
     .toSorted(([a], [b]) => a.localeCompare(b))
-    .map(([currency, amount]) => ({ currency, amount: amount.toFixed(Math.max(2, amount.decimalPlaces())) }));
+    .map(([currency, amount]) => ({ currency, amount: money(amount) }));
 }
 
 const count = (rows: readonly { count: number }[]): number => rows.reduce((total, row) => total + row.count, 0);

@@ -1,7 +1,8 @@
 /**
  * `work`, at most so often that it takes no more than `share` of the time, and not again within `every` ms: callers in
- * between get the last answer, callers at once share one run. Work faster than `least` ms is held back by `every` alone, and
- * no answer is kept longer than `most` ms for its cost. A failure is not kept.
+ * between get the last answer; callers during a run share the next one, because what they just did is not in this one.
+ * Work faster than `least` ms is held back by `every` alone, and no answer is kept longer than `most` ms for its cost. A
+ * failure is not kept.
  */
 export function paced<T>(
   work: () => Promise<T>,
@@ -9,6 +10,7 @@ export function paced<T>(
   now: () => number = () => performance.now(),
 ): () => Promise<T> {
   let running: Promise<T> | undefined;
+  let queued: Promise<T> | undefined;
   let last: { value: T; until: number } | undefined;
   const run = async (): Promise<T> => {
     const begun = now();
@@ -22,9 +24,15 @@ export function paced<T>(
       running = undefined;
     }
   };
-  return async () => {
-    if (running !== undefined) return running;
+  const ask = async (): Promise<T> => {
+    if (running !== undefined) return (queued ??= afterThis(running));
     if (last !== undefined && now() < last.until) return last.value;
     return (running = run());
   };
+  const afterThis = async (current: Promise<T>): Promise<T> => {
+    await current.catch(() => {}); // its own callers hear of it
+    queued = undefined;
+    return ask();
+  };
+  return ask;
 }

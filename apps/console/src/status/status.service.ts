@@ -21,8 +21,8 @@ export class StatusService {
   readonly #names: Names;
   readonly #mappings: Mappings;
   #mark: Mark = FIRST_MARK;
-  /** a question that costs 100 ms or more is answered anew when nine times that has passed, at the latest after 2 s */
-  readonly #facts = paced(() => this.#read(), { share: 0.1, least: 100, most: 2_000 });
+  /** a question that costs 300 ms or more is answered anew when nine times that has passed, at the latest after 2 s */
+  readonly #facts = paced(() => this.#read(), { share: 0.1, least: 300, most: 2_000 });
 
   constructor(database: ConsoleDatabase, names: Names, mappings: Mappings) {
     this.#database = database;
