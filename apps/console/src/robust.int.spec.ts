@@ -32,13 +32,13 @@ const FILTERS = ['q', 'recordId', 'key', 'status', 'flow', 'after', 'limit', 'co
 describe('the API', () => {
   it('answers strange words with a problem of theirs, never of ours', async () => {
     const encode = (word: string): string => (word.startsWith('%') ? word : encodeURIComponent(word));
-    for (const { method, path } of ROUTES)
+    for (const { method, path, takes } of ROUTES)
       for (const word of STRANGE) {
         const filled = path.replace(/:\w+|\*/g, () => encode(word));
         if (method === 'GET') {
-          const answers = [await console.get(filled)];
-          for (const filter of FILTERS)
-            answers.push(await console.get(`${path.includes(':') ? filled : path}?${filter}=${encode(word)}`));
+          const filters = takes === '' || path.includes(':') ? [] : FILTERS;
+          const asked = [filled, ...filters.map((filter) => `${path}?${filter}=${encode(word)}`)];
+          const answers = await Promise.all(asked.map((one) => console.get(one)));
           for (const { status } of answers) expect([path, word, status < 500]).toEqual([path, word, true]);
         } else if (path.includes(':')) {
           const { status } = await console.call(method === 'ALL' ? 'POST' : method, filled, {
