@@ -55,7 +55,8 @@ export function statusText(status: Status, now: number = Date.now()): string[] {
     ),
     '',
     ...lost.map(
-      ({ name, difference }) => `${name}: ${difference} events are unaccounted for: data is at risk, see docs/guides`,
+      ({ name, difference }) =>
+        `${name}: ${difference} events are unaccounted for: data is at risk, see docs/guides/operate.md`,
     ),
     ...trouble.map(
       ({ name, state, breaker, reason }) =>
