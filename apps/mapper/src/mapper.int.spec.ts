@@ -119,7 +119,10 @@ describe('the mapper, between the topics of events and those of documents', () =
     ]);
     expect(dead[0]!.headers).toMatchObject({ dl_stage: 'mapper', ce_id: expect.any(String) });
     expect(dead[0]!.value!.toString()).toBe('no frame at all');
-    expect(await metrics.text()).toContain('crossdock_mapper_records_total{flow="orders",kind="withdraw"} 1');
+    const text = await metrics.text();
+    expect(text).toContain('crossdock_mapper_records_total{flow="orders",kind="withdraw"} 1');
+    expect(text).toContain('crossdock_dead_letters_total{stage="mapper"} 2');
+    expect(text).toMatch(/crossdock_log_consumer_lag\{group="mapper",topic="crm.order.v1"\} \d/);
   });
 
   it('refuses a document that is too large for its topic, and carries on with the next', async () => {

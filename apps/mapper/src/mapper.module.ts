@@ -20,6 +20,8 @@ import { MapperService } from './mapper.service.ts';
 
 const EVENT_LOG = Symbol('event log of the mapper');
 const SCHEMAS = Symbol('schemas of the mapper');
+const GROUP = 'mapper';
+const TOPICS = CRM_ENTITIES.map(crmTopic);
 const log = logger('mapper');
 
 /** The wiring of this room: mappings of the roots, the log of the environment, one group that reads every topic of events. */
@@ -33,19 +35,26 @@ const log = logger('mapper');
     },
     {
       provide: EVENT_LOG,
-      inject: [ENVIRONMENT, Transports],
-      useFactory: async ({ kafka, databaseUrl }: Environment, transports: Transports): Promise<EventLog> => {
+      inject: [ENVIRONMENT, Transports, Metrics],
+      useFactory: async (
+        { kafka, databaseUrl }: Environment,
+        transports: Transports,
+        metrics: Metrics,
+      ): Promise<EventLog> => {
         const eventLog = await openEventLog({ kafka: connectionOf(kafka), databaseUrl });
         transports.add(
           new EventLogStrategy({
             eventLog,
             transportId: MAPPER,
-            group: 'mapper',
-            topics: { crm: CRM_ENTITIES.map(crmTopic) },
-            onProblem: ({ kind, topic, partition, message, cause }) =>
-              log.warn({ kind, topic, partition, err: cause }, message),
+            group: GROUP,
+            topics: { crm: TOPICS },
+            onProblem: ({ kind, topic, partition, message, cause }) => {
+              metrics.count('logProblems', { kind });
+              log.warn({ kind, topic, partition, err: cause }, message);
+            },
           }),
         );
+        metrics.onScrape(() => collectLag(eventLog, metrics));
         return eventLog;
       },
     },
@@ -104,6 +113,13 @@ export class MapperModule implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.#eventLog.close();
   }
+}
+
+/** How far this group is behind the end of each topic of events. */
+async function collectLag(eventLog: EventLog, metrics: Metrics): Promise<void> {
+  const behind = new Map<string, number>(TOPICS.map((topic) => [topic, 0]));
+  for (const { topic, lag } of await eventLog.lag(GROUP, TOPICS)) behind.set(topic, behind.get(topic)! + Number(lag));
+  for (const [topic, lag] of behind) metrics.set('logLag', { group: GROUP, topic }, lag);
 }
 
 /** The log takes plain text where the environment keeps a secret. */

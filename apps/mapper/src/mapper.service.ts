@@ -39,6 +39,8 @@ export class MapperService {
     }
     const appended = await this.#append(records);
     this.#count(appended);
+    const dead = outcomes.filter(({ outcome }) => outcome === 'rejected').length;
+    if (dead > 0) this.#parts.metrics.count('deadLetters', { stage: 'mapper' }, dead);
     return outcomes;
   }
 
