@@ -1,5 +1,45 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { clonedDatabase, type ClonedDatabase } from '#testing';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Database } from './database.ts';
+
+const LISTENING = `select 1 from pg_stat_activity where application_name = 'crossdock listening' and query like 'listen%'`;
+
+/** A way to PostgreSQL that can be closed; counts who comes, and how many come within 200 ms while it is closed. */
+async function wayTo(databaseUrl: string) {
+  const target = new URL(databaseUrl);
+  const sockets = new Set<Socket>();
+  const refused: number[] = [];
+  let count = 0;
+  let closed = false;
+  const server = createServer((client) => {
+    count++;
+    sockets.add(client);
+    client.on('error', () => {});
+    if (closed) {
+      refused.push(performance.now());
+      return void client.destroy();
+    }
+    const far = connect(Number(target.port), target.hostname);
+    client.pipe(far).pipe(client);
+    far.on('error', () => {}).on('close', () => client.destroy());
+    client.on('close', () => far.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(21_000 + Math.floor(Math.random() * 9_000), '127.0.0.1', resolve));
+  const url = new URL(databaseUrl);
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    connections: () => count,
+    most: () => Math.max(...refused.map((from) => refused.filter((at) => at >= from && at < from + 200).length)),
+    close: () => {
+      closed = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    open: () => void (closed = false),
+    end: () => new Promise((resolve) => server.close(resolve)),
+  };
+}
 
 describe('the database', () => {
   let clone: ClonedDatabase;
@@ -31,6 +71,27 @@ describe('the database', () => {
     await clone.database.query("select pg_notify('bell', 'ding')");
     while (!heard.includes('ding')) await new Promise((resolve) => setTimeout(resolve, 5));
     await stop();
+  });
+
+  it('keeps one listening connection however long the database is away, and hears again when it is back', async () => {
+    const way = await wayTo(clone.url);
+    const database = await Database.open({ url: way.url, name: 'listening', max: 1 });
+    let heard = 0;
+    const stop = await database.listen('bell', () => heard++);
+    const before = way.connections();
+
+    way.close();
+    while (way.connections() < before + 4) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(way.most()).toBe(1);
+    const { length } = await clone.database.query(LISTENING);
+    expect(length).toBe(0);
+
+    way.open();
+    while (heard < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await clone.database.query(LISTENING)).toHaveLength(1);
+    await stop();
+    await database.close();
+    await way.end();
   });
 
   it('refuses a status transition that is not in the table', async () => {

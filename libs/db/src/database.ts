@@ -3,6 +3,7 @@ import { DataSource } from 'typeorm';
 import { CrossdockError } from '#contracts';
 import { MIGRATIONS } from './migrations.ts';
 import { isUnavailable, isSerialisation } from './failures.ts';
+import { listen } from './listen.ts';
 import { TYPES } from './types.ts';
 
 /** The schema all our tables live in; a service that appends by library keeps its own beside it. */
@@ -171,33 +172,7 @@ export class Database implements Queryable {
    * meanwhile is lost. Reconnects by itself. The returned function stops it.
    */
   async listen(channel: string, heard: (payload: string | undefined) => void): Promise<() => Promise<void>> {
-    let stopped = false;
-    let client: pg.Client | undefined;
-    const connect = async (): Promise<void> => {
-      const next = new pg.Client(this.#config);
-      next.on('notification', (message) => heard(message.payload));
-      next.on('error', () => {});
-      next.on('end', () => {
-        if (!stopped) setTimeout(() => void reconnect(), 250).unref();
-      });
-      await next.connect();
-      await next.query(`listen ${pg.escapeIdentifier(channel)}`);
-      client = next;
-      heard(undefined);
-    };
-    const reconnect = async (): Promise<void> => {
-      if (stopped) return;
-      try {
-        await connect();
-      } catch {
-        setTimeout(() => void reconnect(), 500).unref();
-      }
-    };
-    await connect();
-    return async () => {
-      stopped = true;
-      await client?.end().catch(() => {});
-    };
+    return listen(this.#config, channel, heard);
   }
 
   /** Closes sessions and pool; transactions in hand finish first. */
