@@ -131,7 +131,7 @@ describe('the console', () => {
         document: 'customer',
         status: n === 0 ? 'PARKED' : 'DEAD',
         errorClass: 'VALUE',
-        error: `VAT id "DE${n}" of customer C-${n} is not valid`,
+        error: `answered 422: VAT id "DE${n}" of customer C-${n} is not valid`,
         amount: '10.10',
         currency: 'EUR',
       });
@@ -143,7 +143,7 @@ describe('the console', () => {
         {
           target: 'main-erp',
           errorClass: 'VALUE',
-          message: 'VAT id … of customer … is not valid',
+          message: 'answered 422: VAT id … of customer … is not valid',
           count: 3,
           keys: 3,
           statuses: { DEAD: 2, PARKED: 1 },

@@ -18,12 +18,13 @@ interface GroupRow {
   sample_error: string | null;
 }
 
-/** Ids, numbers and quoted text tell records apart, not causes. */
+/** Ids, numbers and quoted text tell records apart, not causes; the status that a target answered is a cause. */
+const NUMBERED = `'(?<!answered |HTTP )(?<![^[:space:]])[^[:space:]]*[0-9][^[:space:]]*'`;
 const NORMALISED = `
   regexp_replace(regexp_replace(regexp_replace(coalesce(d.error, d.review, ''),
     '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}', '…', 'g'),
     '"[^"]*"|''[^'']*''|\`[^\`]*\`', '…', 'g'),
-    '[^[:space:]]*[0-9][^[:space:]]*', '…', 'g')`;
+    ${NUMBERED}, '…', 'g')`;
 
 /**
  * What went wrong and is not finished, by cause. Reads the partial index of unfinished deliveries. `order by count`: the
@@ -96,13 +97,13 @@ function fixedBy(errorClass: string | null): 'operations' | 'finance' | 'CRM adm
 
 /** What capture could not make an event of, by reason. */
 const CAPTURED = `
-  select connection, code, regexp_replace(coalesce(reason, ''), '[^[:space:]]*[0-9][^[:space:]]*', '…', 'g') as message,
+  select connection, code, regexp_replace(coalesce(reason, ''), ${NUMBERED}, '…', 'g') as message,
     count(*)::int as count, min(captured_at) as first_at, max(captured_at) as last_at, max(id) as sample
   from captured where status = 'rejected' group by 1, 2, 3 order by count(*) desc limit 200`;
 
 /** What a stage could not read, by reason. */
 const DEAD = `
-  select topic, stage, regexp_replace(reason, '[^[:space:]]*[0-9][^[:space:]]*', '…', 'g') as message, count(*)::int as count,
+  select topic, stage, regexp_replace(reason, ${NUMBERED}, '…', 'g') as message, count(*)::int as count,
     min(stored_at) as first_at, max(stored_at) as last_at
   from dead_letter group by 1, 2, 3 order by count(*) desc limit 200`;
 
