@@ -78,6 +78,7 @@ export class PartitionReader implements Lease {
       for (;;) {
         if (this.#ending.signal.aborted) return progress;
         const records = await fetchRecords(database, this.topic, this.partition, this.position, maxBatch);
+        if (records.length === 0 && progress) return true; // the batch before ended where the partition ends
         if (this.#ending.signal.aborted || !(await this.#dense(records))) return progress;
         if (!(await this.#handle(records))) return progress;
         const next = this.position + BigInt(records.length);
