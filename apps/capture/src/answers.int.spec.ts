@@ -360,6 +360,16 @@ describe('a batch', () => {
     expect(answer.body.items[0]!.receiptId).toBe(answer.body.items[1]!.receiptId);
   });
 
+  it('draws versions in its order though it repeats an earlier event at its end', async () => {
+    const data = { id: 'repeated-at-the-end', kind: 'COMPANY', status: 'ACTIVE' };
+    const [older, newer] = ['older', 'newer'].map((name) => event(`repeated-${name}`, { ...data, name }));
+    expect(results(await send([older, newer, older]))).toEqual(['accepted', 'accepted', 'duplicate']);
+    const rows = await clone.database.query<{ source_event_id: string }>(
+      `select source_event_id from captured where record_id = 'ev-repeated-at-the-end' order by aggregate_version`,
+    );
+    expect(rows.map((row) => row.source_event_id.slice(-5))).toEqual(['older', 'newer']);
+  });
+
   it('may be as large as a request may be', async () => {
     const answer = await send(Array.from({ length: 4_000 }, (_, at) => event(`large-${at}`)));
     expect(answer.status).toBe(202);

@@ -39,9 +39,8 @@ export class Store {
   async keep(connection: Connection, raw: readonly RawEvent[]): Promise<AnswerItem[]> {
     if (raw.length === 0) return [];
     const events = raw.map((each) => this.#derive(connection, each));
-    const firsts = [
-      ...new Map([...events].reverse().map((event) => [event.raw.sourceEventId, event])).values(),
-    ].reverse();
+    const ids = new Set<string>();
+    const firsts = events.filter(({ raw: { sourceEventId } }) => !ids.has(sourceEventId) && ids.add(sourceEventId));
     const known = await this.#commit(connection.name, events, firsts);
     const fresh = firsts.filter((event) => known.get(event.raw.sourceEventId)!.receipt_id === event.receiptId);
     if (fresh.length > 0) this.#kept(fresh.filter((event) => !event.raw.defect).map((event) => event.key));
