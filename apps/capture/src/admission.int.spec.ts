@@ -52,6 +52,15 @@ describe('admission', () => {
     );
   });
 
+  it('holds for a door that is asked for with an escaped path too', async () => {
+    const url = await listen({});
+    const large = await fetch(`${url}/%68ooks/a`, { method: 'POST', body: new Uint8Array(1024 * 1024 + 1) });
+    expect({ status: large.status, body: await large.json() }).toMatchObject({
+      status: 413,
+      body: { code: 'CROSSDOCK_CAPTURE_TOO_LARGE' },
+    });
+  });
+
   it('lets go of a sender who is too slow', async () => {
     const url = await listen({ bodyDeadline: 50 });
     expect(await stall(url)).toBe('closed');

@@ -26,7 +26,7 @@ export function admit(
 ): void {
   let inFlight = 0;
   fastify.addHook('onRequest', async (request, reply) => {
-    if (!request.url.startsWith(HOOKS)) return;
+    if (!isHook(request)) return;
     if (inFlight >= most)
       return send(
         reply,
@@ -49,10 +49,15 @@ export function admit(
   });
   // A body without a declared length ends one byte over the bound: enough to be refused, not more.
   fastify.addHook('preParsing', async (request, _reply, payload) =>
-    request.url.startsWith(HOOKS) && request.headers['content-length'] === undefined
+    isHook(request) && request.headers['content-length'] === undefined
       ? upTo(payload as Readable, MAX_BYTES + 1)
       : payload,
   );
+}
+
+/** By the route that was found: the path that was asked for may be written in many ways, as in /%68ooks/. */
+function isHook(request: FastifyRequest): boolean {
+  return request.routeOptions.url?.startsWith(HOOKS) ?? false;
 }
 
 const ANY_BYTES = 'application/octet-stream';
