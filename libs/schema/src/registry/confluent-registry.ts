@@ -128,7 +128,7 @@ function client(url: string, timeoutMs: number): (method: string, path: string, 
       const response = await fetch(root + path, {
         method,
         headers: body ? { ...headers, 'content-type': 'application/vnd.schemaregistry.v1+json' } : headers,
-        body: body ? JSON.stringify(body) : null,
+        ...(body ? { body: JSON.stringify(body) } : {}),
         redirect: 'error',
         signal: AbortSignal.timeout(timeoutMs),
       });

@@ -12,8 +12,8 @@ export interface ClonedDatabase {
  * the server's own `crossdock` database, which nobody else uses.
  */
 export async function clonedDatabase(options: { max?: number } = {}): Promise<ClonedDatabase> {
-  const server = process.env['CROSSDOCK_TEST_DATABASE'];
-  if (!server) throw new Error('CROSSDOCK_TEST_DATABASE is not set: run this test through jest.config.mjs');
+  const server = process.env['TEST_DATABASE_URL'];
+  if (!server) throw new Error('TEST_DATABASE_URL is not set: run this test through jest.config.mjs');
   const name = `test_${randomBytes(6).toString('hex')}`;
   const url = server.replace(/\/[^/]*$/, `/${name}`);
   const admin = server.replace(/\/[^/]*$/, '/postgres');

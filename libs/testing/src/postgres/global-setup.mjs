@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export default async function setUp() {
-  if (process.env.CROSSDOCK_TEST_DATABASE) return;
+  if (process.env.TEST_DATABASE_URL) return;
   const child = spawn(
     process.execPath,
     [
@@ -18,6 +18,6 @@ export default async function setUp() {
     child.once('exit', (code) => reject(new Error(`the test PostgreSQL ended with code ${code}`)));
     createInterface({ input: child.stdout }).once('line', resolve);
   });
-  process.env.CROSSDOCK_TEST_DATABASE = JSON.parse(line).url;
+  process.env.TEST_DATABASE_URL = JSON.parse(line).url;
   globalThis.crossdockTestPostgres = child;
 }
