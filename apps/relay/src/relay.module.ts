@@ -63,7 +63,6 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
     const now = await countUnpublished(database, 0);
     this.#metrics.set('relayGaps', {}, now.gaps);
     this.#metrics.set('relaySetAside', {}, now.setAside);
-    this.#metrics.set('outboxUnpublished', {}, now.unpublished);
     this.#metrics.set('relayLastMove', {}, now.movedAt.getTime() / 1000);
   }
 }
