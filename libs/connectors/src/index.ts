@@ -10,7 +10,7 @@ export {
   type SourceDefinition,
   type SourceSurroundings,
 } from './source-connector.ts';
-export { checkSettings, duration, nearest, pointer, secret, strict } from './settings.ts';
+export { checkSettings, duration, pointer, secret, strict } from './settings.ts';
 export {
   defineTarget,
   type Checked,

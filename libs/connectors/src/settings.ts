@@ -1,17 +1,15 @@
 import { z } from 'zod';
-import { Secret, type SettingsValue } from '#contracts';
+import { didYouMean, parseDuration, Secret, type SettingsValue } from '#contracts';
 import type { Checked, SettingsFinding } from './target-connector.ts';
 
 /** The pieces that settings of connectors are made of, and how zod's issues become findings that help. */
-
-const UNIT_MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** `200ms, 5s, 2m, 1h, 7d` in ms. */
 export const duration = () =>
   z
     .string('a duration such as 200ms, 5s, 2m, 1h or 7d')
     .regex(/^\d{1,9}(ms|s|m|h|d)$/, 'a duration such as 200ms, 5s, 2m, 1h or 7d')
-    .transform((text) => Number.parseInt(text, 10) * UNIT_MS[text.replace(/^\d+/, '') as keyof typeof UNIT_MS]);
+    .transform((text) => parseDuration(text)!);
 
 /** Only what the configuration resolved from `{ env }`, `{ file }` or `{ generated }`; a plain string is a mistake. */
 export const secret = () =>
@@ -43,11 +41,10 @@ function toFindings(issue: z.core.$ZodIssue): SettingsFinding[] {
   if (issue.code !== 'unrecognized_keys') return [{ path, message: missing(issue) ?? issue.message }];
   return issue.keys.map((key) => {
     const known = issue.message;
-    const meant = nearest(key, known.split(', '));
     return {
       path: [...path, key],
       message: `unknown setting ${key}`,
-      suggestion: meant === undefined ? `known here: ${known}` : `did you mean ${meant}?`,
+      suggestion: didYouMean(key, known.split(', ')) ?? `known here: ${known}`,
     };
   });
 }
@@ -55,22 +52,4 @@ function toFindings(issue: z.core.$ZodIssue): SettingsFinding[] {
 function missing(issue: z.core.$ZodIssue): string | undefined {
   const absent = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
   return absent ? `${String(issue.path.at(-1) ?? 'settings')} is missing` : undefined;
-}
-
-/** The known name within two edits, if any. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  const ranked = known.map((each) => ({ each, edits: distance(name.toLowerCase(), each.toLowerCase()) }));
-  return ranked.filter(({ edits }) => edits <= 2).sort((a, b) => a.edits - b.edits)[0]?.each;
-}
-
-/** Levenshtein, one row at a time. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length]!;
 }

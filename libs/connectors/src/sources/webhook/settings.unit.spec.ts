@@ -35,7 +35,11 @@ describe('settings of the webhook source', () => {
   it.each<[string, SettingsValue, RegExp]>([
     ['no scheme', {}, /^scheme: /],
     ['an unknown scheme', { scheme: 'hmca' }, /^scheme: one of standard-webhooks, cloudevents, hmac, none/],
-    ['an unknown setting', { scheme: 'none', recrod: {} }, /^recrod: unknown setting recrod \(did you mean record\?\)/],
+    [
+      'an unknown setting',
+      { scheme: 'none', recrod: {} },
+      /^recrod: unknown setting recrod \(did you mean "record"\?\)/,
+    ],
     ['no secrets', { scheme: 'standard-webhooks' }, /^secrets: scheme standard-webhooks needs secrets/],
     ['an empty list of secrets', { scheme: 'hmac', secrets: [] }, /^secrets: /],
     ['secrets for none', { scheme: 'none', secrets: [secret] }, /^secrets: scheme none checks no signature/],

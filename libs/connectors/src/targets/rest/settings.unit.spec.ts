@@ -135,7 +135,7 @@ describe('the settings of a rest connection', () => {
     expect(only(whole({ customer: { ...customer, repeatIsSave: 'never' } }))).toEqual({
       path: ['documents', 'customer', 'repeatIsSave'],
       message: 'unknown setting repeatIsSave',
-      suggestion: 'did you mean repeatIsSafe?',
+      suggestion: 'did you mean "repeatIsSafe"?',
     });
   });
 
