@@ -1,10 +1,23 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { homeWith } from './home.ts';
-import { dataFolder, freePorts, sendJson, startProduct, startSandboxAlone, until, type Product } from './product.ts';
+import { customer, sendSigned } from './crm.ts';
+import {
+  dataFolder,
+  freePorts,
+  generatedSecretOf,
+  getJson,
+  sendJson,
+  startProduct,
+  startSandboxAlone,
+  until,
+  type Product,
+} from './product.ts';
 import { settled, status } from './records.ts';
 import { createdTwice, effects, type Effect } from './witness.ts';
 
 const ORDERS = 1_000;
+const CUSTOMERS = 40;
+const VERSIONS = 6;
 
 /** What the ERP does to some of the orders while the product is killed. */
 const FAULTS = {
@@ -54,6 +67,7 @@ export function describeKill(name: string, args: readonly string[]): void {
           () => 'whole',
           (error: Error) => error.message,
         );
+        const changing = changeCustomers(() => product.url, generatedSecretOf(folder.path, 'acme-crm'));
         await until(
           () => effects(product.sandbox, '?system=erp'),
           (done) => orders(done).length >= ORDERS / 5,
@@ -62,22 +76,63 @@ export function describeKill(name: string, args: readonly string[]): void {
         await product.kill();
 
         product = await start();
+        await changing;
         expect(await generating).toMatch(/^whole|: 50\d /);
         await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: ORDERS, seed: 'kill' });
         const last = await until(
           () => status(product.url),
-          (answer) => settled(answer) && flow(answer, 'orders').accepted >= ORDERS,
+          (answer) =>
+            settled(answer) &&
+            flow(answer, 'orders').accepted >= ORDERS &&
+            flow(answer, 'customers').accepted >= CUSTOMERS * VERSIONS,
           { within: 240_000, what: 'all orders are finished' },
         );
         expect(flow(last, 'orders').finished['delivered']).toBeGreaterThanOrEqual(ORDERS);
+        const plan = await getJson<{ rules: { times: number; applied: number }[] }>(`${product.sandbox}/faults`);
+        expect(plan.rules.map((rule) => rule.applied)).toEqual(plan.rules.map((rule) => rule.times)); // the faults took place
         const done = await effects(product.sandbox);
         expect(createdTwice(done)).toEqual([]);
         expect(orders(done)).toHaveLength(ORDERS);
         expect(done.filter((effect) => effect.document === 'journalEntry')).toHaveLength(ORDERS);
+        expect(outOfOrder(await versionsOf(product.sandbox))).toEqual([]);
       },
       400_000,
     );
   });
+}
+
+/** Sends every version of some customers, oldest first, and each until it is answered 2xx: the product is killed meanwhile. */
+async function changeCustomers(url: () => string, secret: string): Promise<void> {
+  const send = async (id: string, version: number): Promise<void> => {
+    const data = { ...customer(id, version), name: `Nordlicht Werke ${id} v${version}` };
+    await until(
+      () => sendSigned(`${url()}/hooks/acme-crm`, secret, { id: `${id}-${version}`, type: 'customer.updated', data }),
+      (answer) => answer.status === 202 || answer.status === 200,
+      { within: 120_000, what: `customer ${id} version ${version} is taken` },
+    );
+  };
+  for (let version = 1; version <= VERSIONS; version++)
+    await Promise.all(Array.from({ length: CUSTOMERS }, (_, n) => send(`k${n}`, version)));
+}
+
+/** The versions of each customer in the order in which they took effect. */
+async function versionsOf(sandbox: string): Promise<Map<string, number[]>> {
+  const seen = new Map<string, number[]>();
+  for (const effect of await effects<{ body: string }>(sandbox, '?system=erp&bodies=true')) {
+    const version = / v(\d+)$/.exec((JSON.parse(effect.body) as { name?: string }).name ?? '')?.[1];
+    if (effect.document === 'customer' && version !== undefined)
+      seen.set(effect.key, [...(seen.get(effect.key) ?? []), Number(version)]);
+  }
+  return seen;
+}
+
+/** Customers whose versions went back, or whose newest did not arrive. */
+function outOfOrder(versions: ReadonlyMap<string, readonly number[]>): string[] {
+  const wrong = [...versions].filter(
+    ([, list]) => list.at(-1) !== VERSIONS || list.some((version, at) => at > 0 && version < list[at - 1]!),
+  );
+  const missing = versions.size === CUSTOMERS ? [] : [`${CUSTOMERS - versions.size} customers are missing`];
+  return [...wrong.map(([key, list]) => `${key}: ${list.join(' ')}`), ...missing];
 }
 
 const orders = (done: readonly Effect[]): Effect[] =>

@@ -14,8 +14,8 @@ export interface Effect {
 }
 
 /** What really happened at the targets, from their own ledger. */
-export async function effects(sandbox: string, query = ''): Promise<Effect[]> {
-  return (await getJson<{ effects: Effect[] }>(`${sandbox}/ledger${query}`)).effects;
+export async function effects<More = unknown>(sandbox: string, query = ''): Promise<(Effect & More)[]> {
+  return (await getJson<{ effects: (Effect & More)[] }>(`${sandbox}/ledger${query}`)).effects;
 }
 
 /** Keys with more than one create: documents that exist twice. */
