@@ -10,6 +10,9 @@ type OfType<Type extends MetricRow['type']> = {
   [Name in MetricName]: (typeof METRICS)[Name]['type'] extends Type ? Name : never;
 }[MetricName];
 
+/** Gauges that prom-client calls `_total`, which promtool refuses; each has a twin by type that stays. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
 /** What `/metrics` shows. One per process; every stage of all-in-one shares it. */
 export class Metrics {
   readonly #registry = new Registry();
@@ -17,7 +20,10 @@ export class Metrics {
   readonly #collectors: (() => Promise<void>)[] = [];
 
   constructor(options: { runtime?: boolean } = {}) {
-    if (options.runtime) collectDefaultMetrics({ register: this.#registry, prefix: 'crossdock_' });
+    if (options.runtime) {
+      collectDefaultMetrics({ register: this.#registry, prefix: 'crossdock_' });
+      for (const name of MISNAMED) this.#registry.removeSingleMetric(`crossdock_${name}`);
+    }
     for (const [name, row] of Object.entries(METRICS) as [MetricName, MetricRow][]) {
       const common = { name: row.name, help: row.help, labelNames: row.labels ?? [], registers: [this.#registry] };
       if (row.type === 'counter') this.#made.set(name, new Counter(common));
