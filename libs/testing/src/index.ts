@@ -4,3 +4,5 @@ export * from './given/index.ts';
 export * from './source/index.ts';
 export * from './target/index.ts';
 export * from './mappings/index.ts';
+export * from './faults/index.ts';
+export * from './checker/index.ts';

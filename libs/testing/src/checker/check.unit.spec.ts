@@ -1,0 +1,236 @@
+import { describe, expect, it } from '@jest/globals';
+import { checkHistory, countAnomalies, describeAnomalies } from './check.ts';
+import { countsOf } from './given-history.ts';
+import {
+  ANOMALY_CLASSES,
+  type AnomalyClass,
+  type History,
+  type ReportedDelivery,
+  type WitnessedEffect,
+} from './history.ts';
+
+const KEY = 'acme:order:o-1';
+const event = (
+  version: number,
+  answer: 'accepted' | 'refused' | 'unknown' = 'accepted',
+  content: string | null = `c${version}`,
+) => ({
+  key: KEY,
+  version,
+  answer,
+  documents: [{ flow: 'orders', document: 'salesOrder', content }],
+});
+const effect = (
+  version: number | null,
+  operation: WitnessedEffect['operation'] = 'update',
+  content = `c${version}`,
+) => ({
+  document: 'salesOrder',
+  operation,
+  key: KEY,
+  version,
+  content,
+});
+const report = (
+  version: number,
+  status: ReportedDelivery['status'] = 'DELIVERED',
+  more: Partial<ReportedDelivery> = {},
+) => ({
+  flow: 'orders',
+  document: 'salesOrder',
+  key: KEY,
+  version,
+  status,
+  ...more,
+});
+type Part = Partial<Omit<History, 'effects'>> & { effects: Omit<WitnessedEffect, 'at'>[] };
+const history = ({ effects, reports = [], events = [], ...more }: Part): History => ({
+  events,
+  reports,
+  effects: effects.map((each, n) => ({ ...each, at: `#${n + 1}` })),
+  counts: countsOf(reports),
+  natures: { salesOrder: 'state', journalEntry: 'once', payment: 'each' },
+  ...more,
+});
+const three = {
+  events: [event(1), event(2), event(3)],
+  effects: [effect(1, 'create'), effect(2), effect(3)],
+  reports: [report(1), report(2), report(3)],
+};
+const classes = (given: History): AnomalyClass[] => [...new Set(checkHistory(given).map((anomaly) => anomaly.class))];
+
+describe('the checker', () => {
+  it('finds nothing in a history that is as it should be', () => {
+    expect(checkHistory(history(three))).toEqual([]);
+  });
+
+  it.each<[string, AnomalyClass, History, RegExp]>([
+    [
+      'an accepted version that nobody knows',
+      'LOST',
+      history({ ...three, events: [...three.events, event(4)], counts: {} }),
+      /version 4 was accepted, and is not shown/,
+    ],
+    [
+      'a version shown as delivered that never took effect',
+      'LOST',
+      history({ ...three, effects: [effect(1, 'create'), effect(2)] }),
+      /version 3 is shown as DELIVERED, and never took effect; .*v1 create \(#1\), v2 update/,
+    ],
+    [
+      'a version superseded by nothing',
+      'LOST',
+      history({
+        ...three,
+        effects: three.effects.slice(0, 2),
+        reports: [report(1), report(2), report(3, 'RESOLVED_SUPERSEDED')],
+      }),
+      /no newer version took effect/,
+    ],
+    [
+      'a second document of one record',
+      'DUP',
+      history({ ...three, effects: [effect(1, 'create'), effect(1, 'create'), effect(2), effect(3)] }),
+      /#2 creates again what #1 created/,
+    ],
+    [
+      'an effect without an attempt',
+      'DUP',
+      history({
+        ...three,
+        effects: [effect(1, 'create'), effect(2), effect(2), effect(3)],
+        reports: [report(1), report(2, 'DELIVERED', { attempts: 1 }), report(3)],
+      }),
+      /effect 2 of version 2, by 1 attempts/,
+    ],
+    [
+      'an older version after a newer one',
+      'REORDER',
+      history({ ...three, effects: [effect(1, 'create'), effect(3), effect(2)] }),
+      /#3 is version 2 after version 3 \(#2\)/,
+    ],
+    [
+      'a newer version past one that is not done',
+      'SKIP',
+      history({
+        ...three,
+        effects: [effect(1, 'create'), effect(3)],
+        reports: [report(1), report(2, 'RETRY_WAIT'), report(3)],
+      }),
+      /version 2 is RETRY_WAIT, and version 3 took effect past it/,
+    ],
+    [
+      'an effect of what was refused',
+      'PHANTOM',
+      history({ ...three, events: [event(1), event(2), event(3, 'refused')], reports: [report(1), report(2)] }),
+      /version 3, which was refused/,
+    ],
+    [
+      'an effect of a record that nobody sent',
+      'PHANTOM',
+      history({ ...three, effects: [...three.effects, { ...effect(1, 'create'), key: 'acme:order:other' }] }),
+      /for a record that nobody sent/,
+    ],
+    [
+      'an effect made of two versions',
+      'TORN',
+      history({ ...three, effects: [effect(1, 'create'), effect(2, 'update', 'c1 and c2'), effect(3)] }),
+      /should hold "c2" as version 2, holds "c1 and c2"/,
+    ],
+    [
+      'a body that is no version at all',
+      'TORN',
+      history({ ...three, effects: [...three.effects, effect(null, 'update', '???')] }),
+      /holds no version that was sent/,
+    ],
+    [
+      'a delivery that nothing holds and nobody sends',
+      'STUCK',
+      history({ ...three, effects: three.effects.slice(0, 2), reports: [report(1), report(2), report(3, 'PENDING')] }),
+      /version 3 is PENDING, and nothing holds it/,
+    ],
+    [
+      'a delivery in doubt for ever',
+      'STUCK',
+      history({ ...three, reports: [report(1), report(2), report(3, 'UNKNOWN')] }),
+      /version 3 is UNKNOWN/,
+    ],
+    [
+      'no change where there was one',
+      'LIE',
+      history({
+        ...three,
+        effects: three.effects.slice(0, 2),
+        reports: [report(1), report(2), report(3, 'SKIPPED_NOCHANGE')],
+      }),
+      /should have changed "c2" to "c3"/,
+    ],
+    [
+      'dead, and yet it took effect',
+      'LIE',
+      history({ ...three, reports: [report(1), report(2), report(3, 'DEAD')] }),
+      /shown as DEAD, and took effect/,
+    ],
+    [
+      'a count that does not add up',
+      'LIE',
+      history({ ...three, counts: { orders: { accepted: 3, finished: 2, unfinished: 0, delivered: 3 } } }),
+      /they do not add up/,
+    ],
+    [
+      'an event counted that nobody sent',
+      'LIE',
+      history({ ...three, counts: { orders: { accepted: 4, finished: 3, unfinished: 1, delivered: 3 } } }),
+      /says 4 accepted, and 3 were/,
+    ],
+  ])('finds %s and calls it %s', (_, name, given, evidence) => {
+    const found = checkHistory(given);
+    expect(found.filter((anomaly) => anomaly.class === name).map((anomaly) => anomaly.evidence)).toEqual(
+      expect.arrayContaining([expect.stringMatching(evidence)]),
+    );
+    expect(classes(given)).toEqual([name]); // and blames nothing else
+    expect(countAnomalies(found)[name]).toBe(found.length);
+    expect(describeAnomalies(found)).toMatch(new RegExp(`^${name} `));
+  });
+
+  it('has a planted anomaly for every class', () => {
+    expect([...ANOMALY_CLASSES].sort()).toEqual(['DUP', 'LIE', 'LOST', 'PHANTOM', 'REORDER', 'SKIP', 'STUCK', 'TORN']);
+  });
+
+  it('takes what was never answered as there or not there, but whole', () => {
+    const asked = [event(1), event(2), event(3, 'unknown')];
+    expect(checkHistory(history({ ...three, events: asked }))).toEqual([]);
+    expect(
+      checkHistory(history({ events: asked, effects: three.effects.slice(0, 2), reports: three.reports.slice(0, 2) })),
+    ).toEqual([]);
+    expect(classes(history({ ...three, events: asked, effects: three.effects.slice(0, 2) }))).toEqual(['LOST']);
+  });
+
+  it('accepts what waits for a person, and what waits behind it where order is strict', () => {
+    const payment = { document: 'payment', flow: 'payments' };
+    const given = history({
+      events: [1, 2].map((version) => ({ ...event(version), documents: [{ ...payment, content: `c${version}` }] })),
+      effects: [],
+      reports: [
+        { ...report(1, 'PARKED'), ...payment },
+        { ...report(2, 'PENDING'), ...payment },
+      ],
+    });
+    expect(checkHistory(given)).toEqual([]);
+  });
+
+  it('says that a hold is stuck when what it waits for is there', () => {
+    const given = history({
+      events: [event(1), { ...event(1), key: 'acme:customer:c-1' }],
+      effects: [{ ...effect(1, 'create'), key: 'acme:customer:c-1' }],
+      reports: [
+        report(1, 'HELD_DEPENDENCY', { waitingFor: 'acme:customer:c-1' }),
+        { ...report(1), key: 'acme:customer:c-1' },
+      ],
+    });
+    const [stuck, ...more] = checkHistory(given);
+    expect(more).toEqual([]);
+    expect(stuck).toMatchObject({ class: 'STUCK', where: `salesOrder ${KEY}` });
+    expect(stuck!.evidence).toMatch('waits for acme:customer:c-1, which is there');
+  });
+});

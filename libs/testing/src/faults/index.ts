@@ -1,0 +1,4 @@
+export * from './process.ts';
+export * from './seeded.ts';
+export * from './tcp-proxy.ts';
+export type { Weather } from './wire.ts';
