@@ -1,20 +1,20 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { clonedDatabase, type ClonedDatabase } from '#testing';
+import { clonedDatabase, TcpProxy, type ClonedDatabase } from '#testing';
 import { captureApp, counts, eventually, type Answered, type CaptureApp } from './testing/capture-app.ts';
-import { FlakyProxy } from './testing/flaky-proxy.ts';
+
+/** PostgreSQL's simple query `commit`, as it stands on the wire. */
+const COMMIT = Buffer.from('Q\0\0\0\x0bcommit\0', 'latin1');
 
 let clone: ClonedDatabase;
-let proxy: FlakyProxy;
+let proxy: TcpProxy;
 let app: CaptureApp;
 beforeAll(async () => {
   clone = await clonedDatabase();
-  proxy = await FlakyProxy.open(clone.url);
-  app = await captureApp(proxy.url);
+  const way = await TcpProxy.before(clone.url);
+  proxy = way.proxy;
+  app = await captureApp(way.url);
 });
-afterEach(() => {
-  proxy.state = 'passing';
-  proxy.next = undefined;
-});
+afterEach(() => proxy.heal());
 afterAll(async () => {
   await app?.close();
   await proxy?.close();
@@ -49,7 +49,7 @@ const quiet = () =>
 describe('when the database does not answer', () => {
   it('the connection breaks before COMMIT: 503, nothing is there, and the repeat is taken', async () => {
     await quiet();
-    proxy.next = { lose: 'the commit' };
+    proxy.next = { sees: COMMIT, lose: 'request' };
     expectComeBack(await app.send(customer('a'), { id: 'before' }));
     expect(await rowsOf('before')).toEqual([]);
     expect((await app.send(customer('a'), { id: 'before' })).status).toBe(202);
@@ -57,7 +57,7 @@ describe('when the database does not answer', () => {
 
   it('the answer to COMMIT is lost: what was kept is looked up on another connection, and 202 says so', async () => {
     await quiet();
-    proxy.next = { lose: 'the answer', away: false };
+    proxy.next = { sees: COMMIT, lose: 'answer' };
     const answer = await app.send(customer('b'), { id: 'after' });
     expect(answer.status).toBe(202);
     expect(await rowsOf('after')).toMatchObject([{ receipt_id: answer.body.receiptId }]);
@@ -66,10 +66,10 @@ describe('when the database does not answer', () => {
 
   it('the answer to COMMIT is lost and nobody can be asked: 503, and the repeat is answered 200 with its receipt', async () => {
     await quiet();
-    proxy.next = { lose: 'the answer', away: true };
+    proxy.next = { sees: COMMIT, lose: 'answer', away: true };
     expectComeBack(await app.send(customer('c'), { id: 'doubt' }));
     const [row] = await rowsOf('doubt');
-    proxy.state = 'passing';
+    proxy.heal();
     const again = await app.send(customer('c'), { id: 'doubt' });
     expect({ status: again.status, receiptId: again.body.receiptId }).toEqual({
       status: 200,
@@ -83,14 +83,14 @@ describe('when the database does not answer', () => {
 
   it('it is away: 503 to all, no work for a bad signature, and after it heals everything goes on by itself', async () => {
     await app.send(customer('d'), { id: 'waits' });
-    proxy.state = 'refusing';
-    proxy.cut();
+    proxy.down = true;
+    proxy.reset();
     for (const id of ['d1', 'd2', 'd3']) expectComeBack(await app.send(customer('d'), { id }));
     expect((await app.send('{"broken', { id: 'bad' })).status).toBe(400);
     expect((await app.post('acme-crm', '{}', { 'content-type': 'application/json' })).status).toBe(401);
     expect((await fetch(`${app.metricsUrl}/readyz`)).status).toBe(503);
     expect((await fetch(`${app.metricsUrl}/livez`)).status).toBe(200);
-    proxy.state = 'passing';
+    proxy.heal();
     for (const id of ['d1', 'd2', 'd3']) expect((await app.send(customer('d'), { id })).status).toBe(202);
     const { captured } = await counts(clone.database);
     await eventually(
@@ -100,14 +100,15 @@ describe('when the database does not answer', () => {
   });
 
   it('it hangs: 503 within seconds, and no connection is held for ever', async () => {
-    proxy.state = 'hanging';
+    proxy.toServer = { swallow: true };
+    proxy.toClient = { swallow: true };
     const started = performance.now();
     const answers = await Promise.all(
       Array.from({ length: 30 }, (_, at) => app.send(customer('e'), { id: `hang-${at}` })),
     );
     expect(performance.now() - started).toBeLessThan(8_000);
     answers.forEach(expectComeBack);
-    proxy.state = 'passing';
+    proxy.heal();
     await eventually(
       () => app.send(customer('e'), { id: 'after-hang' }),
       ({ status }) => status === 200 || status === 202,
