@@ -24,18 +24,19 @@ export interface AllInOneOptions {
  * it is on. Everything that was started is stopped in the opposite order.
  */
 export async function runAllInOne(options: AllInOneOptions, io: Io): Promise<number> {
-  const environment = withOwnDataFolder(readEnvironment(), options.kafka);
+  const environment = { ...readEnvironment() };
+  const state = stateFolder(environment, options.kafka);
   configureLogging(environment);
   await checkProject(environment);
   const stopped = stopSignal();
   const undo: (() => Promise<void> | void)[] = [];
   try {
-    const lock = lockData(environment.data);
+    const lock = lockData(state);
     undo.unshift(() => lock.release());
-    if (options.fresh) await startEmpty(environment);
-    rememberLog(environment, options);
+    if (options.fresh) await startEmpty(environment, state);
+    rememberLog(environment, state, options);
     if (environment.databaseUrl === undefined) {
-      const server = await startEmbeddedPostgres({ dataDir: environment.data, port: environment.postgresPort });
+      const server = await startEmbeddedPostgres({ dataDir: state, port: environment.postgresPort });
       undo.unshift(() => server.stop());
       environment.databaseUrl = server.url;
     }
@@ -43,14 +44,14 @@ export async function runAllInOne(options: AllInOneOptions, io: Io): Promise<num
     if (options.kafka) {
       const broker = await chooseKafka({
         kafkaBrokers: environment.kafka?.brokers,
-        dataDir: join(environment.data, 'kafka'),
+        dataDir: join(state, 'kafka'),
         jarsDir: kafkaJars(),
       });
       undo.unshift(() => broker.stop());
       environment.kafka ??= { brokers: [...broker.brokers], ssl: false };
     }
     if (environment.sandbox) {
-      const sandbox = await startSandbox(environment, environment.databaseUrl);
+      const sandbox = await startSandbox({ ...environment, data: state }, environment.databaseUrl);
       undo.unshift(() => sandbox.stop());
     }
     const start = await STAGES['all-in-one']();
@@ -64,34 +65,36 @@ export async function runAllInOne(options: AllInOneOptions, io: Io): Promise<num
   process.exit(EXIT.ok);
 }
 
-/** Each kind of log has its own default folder, because what one log holds the other does not. */
-function withOwnDataFolder(environment: Environment, kafka: boolean): Environment {
+/**
+ * Where databases and logs are kept: each kind of log has its own default folder, because what one log holds the other does
+ * not. Generated secrets are the same in both.
+ */
+function stateFolder(environment: Environment, kafka: boolean): string {
   const chosen = environment.variable('CROSSDOCK_DATA') !== undefined;
-  return chosen || !kafka ? { ...environment } : { ...environment, data: join(environment.data, 'on-kafka') };
+  return chosen || !kafka ? environment.data : join(environment.data, 'on-kafka');
 }
 
 /** A data folder belongs to one event log: the relay's cursor speaks of what that log has been given. */
-function rememberLog(environment: Environment, options: AllInOneOptions): void {
-  const file = join(environment.data, 'event-log');
+function rememberLog(environment: Environment, state: string, options: AllInOneOptions): void {
+  const file = join(state, 'event-log');
   const mine = options.kafka || environment.kafka !== undefined ? 'kafka' : 'postgres';
   const kept = existsSync(file) ? readFileSync(file, 'utf8').trim() : mine;
   if (kept !== mine)
     throw new CrossdockError(
       'CROSSDOCK_START_LOG_CHANGED',
-      `${environment.data} was started with the event log on ${kept}, not ${mine}: set CROSSDOCK_DATA to another folder, or start empty with --fresh`,
+      `${state} was started with the event log on ${kept}, not ${mine}: set CROSSDOCK_DATA to another folder, or start empty with --fresh`,
     );
   writeFileSync(file, mine + '\n');
 }
 
-async function startEmpty(environment: Environment): Promise<void> {
+async function startEmpty(environment: Environment, state: string): Promise<void> {
   if (environment.databaseUrl !== undefined)
     throw new CrossdockError(
       'CROSSDOCK_START_FRESH',
       '--fresh empties the embedded database only; DATABASE_URL is set: empty that database yourself',
     );
-  await removeEmbeddedPostgres(environment.data);
-  for (const name of ['kafka', 'sandbox', 'event-log'])
-    rmSync(join(environment.data, name), { recursive: true, force: true });
+  await removeEmbeddedPostgres(state);
+  for (const name of ['kafka', 'sandbox', 'event-log']) rmSync(join(state, name), { recursive: true, force: true });
 }
 
 function greet(environment: Environment, url: string, metricsUrl: string, io: Io): void {
