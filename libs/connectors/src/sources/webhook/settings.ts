@@ -4,6 +4,7 @@ import { checkSettings, duration, pointer, secret, strict } from '../../settings
 import type { SourceSurroundings } from '../../source-connector.ts';
 import type { Checked } from '../../target-connector.ts';
 import { templateProblem } from './template.ts';
+import { publicKeyProblem } from './ed25519.ts';
 import { isWebhookSecret } from './standard-webhooks.ts';
 
 export const SCHEMES = ['standard-webhooks', 'cloudevents', 'hmac', 'none'] as const;
@@ -34,10 +35,18 @@ const hmac = strict({
     .optional(),
 });
 
+const publicKey = () =>
+  z.string().superRefine((text, context) => {
+    const problem = publicKeyProblem(text);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  });
+
 const FORM = strict({
   scheme: z.enum(SCHEMES, `one of ${SCHEMES.join(', ')}`),
   /** several are valid at once: rotation */
   secrets: z.array(secret()).min(1).max(10).optional(),
+  /** scheme standard-webhooks: `whpk_` keys of senders that sign with a key pair; no secrets, so they stand in the file */
+  publicKeys: z.array(publicKey()).min(1).max(4).optional(),
   hmac: hmac.optional(),
   /** how far the sender's clock may be off, both ways */
   tolerance: duration().prefault('5m'),
@@ -66,16 +75,23 @@ export function parseSettings(connection: Connection, surroundings: SourceSurrou
 type Findings = Extract<Checked<never>, { ok: false }>['findings'];
 
 function contradictions(settings: WebhookSettings, { host }: SourceSurroundings): Findings {
-  const { scheme, secrets, hmac: signing, eventId } = settings;
+  const { scheme, secrets, publicKeys, hmac: signing, eventId } = settings;
   const findings: Findings = [];
-  if (secrets === undefined && (scheme === 'standard-webhooks' || scheme === 'hmac'))
+  const pairs = scheme === 'standard-webhooks';
+  if (secrets === undefined && (scheme === 'hmac' || (pairs && publicKeys === undefined)))
     findings.push({
       path: ['secrets'],
-      message: `scheme ${scheme} needs secrets`,
+      message: `scheme ${scheme} needs secrets${pairs ? ' or publicKeys' : ''}`,
       suggestion: 'secrets: [{ env: NAME }], [{ file: path }] or [{ generated: name }]',
     });
   if (secrets !== undefined && scheme === 'none')
     findings.push({ path: ['secrets'], message: 'scheme none checks no signature, so it has no secrets' });
+  if (publicKeys !== undefined && !pairs)
+    findings.push({
+      path: ['publicKeys'],
+      message: `scheme ${scheme} knows no public keys`,
+      suggestion: 'scheme: standard-webhooks, whose v1a signs with a key pair',
+    });
   if (signing !== undefined && (scheme === 'standard-webhooks' || scheme === 'none'))
     findings.push({ path: ['hmac'], message: `scheme ${scheme} has no hmac settings` });
   if (eventId !== undefined && (scheme === 'standard-webhooks' || scheme === 'cloudevents'))
@@ -96,6 +112,7 @@ function contradictions(settings: WebhookSettings, { host }: SourceSurroundings)
         findings.push({
           path: ['secrets', index],
           message: 'a secret of standard-webhooks is whsec_ and then base64 of 16 to 128 bytes',
+          ...(each.reveal().startsWith('whpk_') ? { suggestion: 'a public key belongs in publicKeys' } : {}),
         });
   return findings;
 }

@@ -3,6 +3,7 @@ import { Secret, type Connection, type SettingsValue } from '#contracts';
 import { parseSourceSettings } from '../index.ts';
 
 const secret = new Secret(`whsec_${Buffer.alloc(32, 1).toString('base64')}`, 'env CRM');
+const publicKey = 'whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=';
 const check = (settings: SettingsValue, host = '127.0.0.1', connector = 'webhook') =>
   parseSourceSettings({ name: 'crm', connector, settings } as unknown as Connection, { host });
 const findings = (...args: Parameters<typeof check>): string[] => {
@@ -24,11 +25,19 @@ describe('settings of the webhook source', () => {
       findings({ scheme: 'hmac', secrets: [secret], hmac: { header: 'X-Sig' }, eventId: { header: 'X-Id' } }),
     ).toEqual([]);
     expect(findings({ scheme: 'cloudevents', secrets: [secret] }, '0.0.0.0')).toEqual([]);
+    expect(findings({ scheme: 'standard-webhooks', publicKeys: [publicKey] }, '0.0.0.0')).toEqual([]);
+    expect(findings({ scheme: 'standard-webhooks', secrets: [secret], publicKeys: [publicKey] })).toEqual([]);
   });
 
   it('refuse a plain text where a secret belongs, without repeating it', () => {
     const [finding] = findings({ scheme: 'hmac', secrets: ['hunter2'] });
     expect(finding).toMatch(/^secrets\.0: a secret never stands in the file/);
+    expect(finding).not.toContain('hunter2');
+  });
+
+  it('refuse a private key where a public one belongs, without repeating it', () => {
+    const [finding] = findings({ scheme: 'standard-webhooks', publicKeys: ['whsk_hunter2'] });
+    expect(finding).toMatch(/^publicKeys\.0: this is a private key: it stays with the sender/);
     expect(finding).not.toContain('hunter2');
   });
 
@@ -40,7 +49,33 @@ describe('settings of the webhook source', () => {
       { scheme: 'none', recrod: {} },
       /^recrod: unknown setting recrod \(did you mean "record"\?\)/,
     ],
-    ['no secrets', { scheme: 'standard-webhooks' }, /^secrets: scheme standard-webhooks needs secrets/],
+    ['no secrets', { scheme: 'standard-webhooks' }, /^secrets: scheme standard-webhooks needs secrets or publicKeys/],
+    ['an empty list of public keys', { scheme: 'standard-webhooks', publicKeys: [] }, /^publicKeys: /],
+    [
+      'more public keys than a rotation needs',
+      { scheme: 'standard-webhooks', publicKeys: Array.from({ length: 5 }, () => publicKey) },
+      /^publicKeys: /,
+    ],
+    [
+      'a public key that is none',
+      { scheme: 'standard-webhooks', publicKeys: [publicKey, 'whpk_abc'] },
+      /^publicKeys\.1: .* whpk_ and then base64 of 32 bytes/,
+    ],
+    [
+      'a shared secret among public keys',
+      { scheme: 'standard-webhooks', publicKeys: ['whsec_AAAA'] },
+      /^publicKeys\.0: this is a shared secret: it belongs in secrets/,
+    ],
+    [
+      'a public key among secrets',
+      { scheme: 'standard-webhooks', secrets: [new Secret(publicKey, 'env X')] },
+      /^secrets\.0: .*\(a public key belongs in publicKeys\)/,
+    ],
+    [
+      'public keys where nothing is so signed',
+      { scheme: 'hmac', secrets: [secret], publicKeys: [publicKey] },
+      /^publicKeys: scheme hmac knows no public keys/,
+    ],
     ['an empty list of secrets', { scheme: 'hmac', secrets: [] }, /^secrets: /],
     ['secrets for none', { scheme: 'none', secrets: [secret] }, /^secrets: scheme none checks no signature/],
     [

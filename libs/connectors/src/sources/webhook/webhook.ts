@@ -16,9 +16,10 @@ export const webhook = defineSource<WebhookSettings>({
   open: (settings): Source => ({ verify: verifierOf(settings), split: splitterOf(settings) }),
 });
 
-function verifierOf({ scheme, secrets, hmac, tolerance, eventId }: WebhookSettings): Source['verify'] {
+function verifierOf(settings: WebhookSettings): Source['verify'] {
+  const { scheme, secrets, hmac, tolerance, eventId } = settings;
+  if (scheme === 'standard-webhooks') return standardWebhooks(settings, tolerance);
   if (secrets === undefined) return onlyLoopback;
-  if (scheme === 'standard-webhooks') return standardWebhooks(secrets, tolerance);
   const idHeader = scheme === 'cloudevents' ? 'ce-id' : (eventId?.header ?? ID_HEADER);
   return hmacSignature(secrets, hmac ?? hmacDefaults(), tolerance, idHeader);
 }

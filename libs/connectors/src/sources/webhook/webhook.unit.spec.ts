@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, createPrivateKey, sign } from 'node:crypto';
 import { Secret, type Connection, type RawRequest, type SettingsValue, type Source } from '#contracts';
 import { describeSource, type SampleEvent } from '#testing';
 import { openSource } from '../index.ts';
@@ -48,6 +48,33 @@ describeSource('webhook, standard-webhooks', {
     });
   },
   secrets: WEBHOOK,
+  signatureHeader: 'webhook-signature',
+  fresh: true,
+  batches: false,
+});
+
+/** Two senders, by the seeds of their private keys; the kit's "secret" is the public key we would be told. */
+const SENDERS = new Map(
+  [3, 4].map((fill) => {
+    const pkcs8 = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, fill)]);
+    const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
+    const { x } = key.export({ format: 'jwk' });
+    return [`whpk_${Buffer.from(x!, 'base64url').toString('base64')}`, key];
+  }),
+);
+
+describeSource('webhook, standard-webhooks with key pairs', {
+  open: (publicKeys) => open({ scheme: 'standard-webhooks', publicKeys: [...publicKeys] }, []),
+  request: ([event], publicKey, at) => {
+    const body = plain(event!, at);
+    const text = Buffer.from(`${event!.id}.${seconds(at)}.${body}`);
+    return request(body, {
+      'webhook-id': event!.id,
+      'webhook-timestamp': seconds(at),
+      'webhook-signature': `v1,AAAA v1a,${sign(null, text, SENDERS.get(publicKey)!).toString('base64')} v2,later`,
+    });
+  },
+  secrets: [...SENDERS.keys()] as [string, string],
   signatureHeader: 'webhook-signature',
   fresh: true,
   batches: false,
