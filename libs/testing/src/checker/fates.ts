@@ -46,7 +46,9 @@ function finished(lane: Lane, expected: Expected, report: ReportedDelivery, took
       return tookEffect ? [] : [['LOST', 'is shown as DELIVERED, and never took effect']];
     case 'SKIPPED_NOCHANGE': {
       if (tookEffect) return [['LIE', 'is shown as SKIPPED_NOCHANGE, and took effect']];
-      const last = lane.effects.findLast(({ version }) => version !== null && version < expected.version);
+      const last = lane.effects.findLast(
+        ({ version }) => version !== null && (lane.nature === 'once' || version < expected.version),
+      );
       return last?.content === expected.content
         ? []
         : [

@@ -1,0 +1,77 @@
+import type { DeliveryStatus } from '#contracts';
+import type { History, ReportedDelivery, SentEvent } from '#testing';
+import { getJson } from '../support/product.ts';
+import { status, sum } from '../support/records.ts';
+import { effects } from '../support/witness.ts';
+import { eventIdOf, NATURES, readEffect, type Version } from './records.ts';
+
+interface Item {
+  id: string;
+  flow: string;
+  document: string;
+  key: string;
+  eventId: string;
+  status: DeliveryStatus;
+  waitingFor?: unknown;
+}
+
+/** Everything the three sides say, read when nothing moves any more. */
+export async function collectHistory(
+  product: { url: string; sandbox: string },
+  events: readonly SentEvent[],
+  sent: readonly Version[],
+): Promise<History> {
+  const ledger = await effects<{ body: string }>(product.sandbox, '?bodies=true');
+  const witnessed = ledger.map((effect) => readEffect(effect, sent));
+  const { flows } = await status(product.url);
+  return {
+    events,
+    effects: witnessed,
+    reports: await reportsOf(product.url, sent, repeatedIn(witnessed)),
+    counts: Object.fromEntries(
+      flows.map(({ name, accepted, finished, unfinished }) => [
+        name,
+        { accepted, finished: sum(finished), unfinished: sum(unfinished), delivered: finished['delivered']! },
+      ]),
+    ),
+    natures: NATURES,
+  };
+}
+
+/** Attempts are read where one version took effect more than once: there they have to account for it. */
+async function reportsOf(
+  url: string,
+  sent: readonly Version[],
+  repeated: ReadonlySet<string>,
+): Promise<ReportedDelivery[]> {
+  const versions = new Map(sent.map((each) => [eventIdOf(each), each.version]));
+  const reports: ReportedDelivery[] = [];
+  let after = '';
+  do {
+    const page = await getJson<{ items: Item[]; next?: string }>(`${url}/api/v1/deliveries?limit=200${after}`);
+    for (const { id, flow, document, key, eventId, status, waitingFor } of page.items) {
+      const version = versions.get(eventId) ?? -1;
+      const report: ReportedDelivery = { flow, document, key, version, status };
+      const awaited = /acme:[a-z]+:[^"]+/.exec(JSON.stringify(waitingFor ?? null))?.[0];
+      if (awaited !== undefined) report.waitingFor = awaited;
+      if (repeated.has(`${document} ${key} ${version}`)) report.attempts = await attemptsOf(url, id);
+      reports.push(report);
+    }
+    after = page.next === undefined ? '' : `&after=${page.next}`;
+  } while (after !== '');
+  return reports;
+}
+
+async function attemptsOf(url: string, id: string): Promise<number> {
+  const { attempts } = await getJson<{ attempts: { outcome: string }[] }>(`${url}/api/v1/deliveries/${id}`);
+  return attempts.filter(({ outcome }) => outcome !== 'not-sent').length;
+}
+
+const repeatedIn = (witnessed: History['effects']): ReadonlySet<string> => {
+  const seen = new Set<string>();
+  return new Set(
+    witnessed
+      .map(({ document, key, version }) => `${document} ${key} ${version}`)
+      .filter((name) => seen.has(name) || !seen.add(name)),
+  );
+};

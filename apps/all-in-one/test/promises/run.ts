@@ -1,0 +1,130 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import {
+  checkHistory,
+  countAnomalies,
+  describeAnomalies,
+  seeded,
+  type AnomalyClass,
+  type History,
+  type Seeded,
+} from '#testing';
+import { sendJson, until, getJson } from '../support/product.ts';
+import { settled, status } from '../support/records.ts';
+import { effects } from '../support/witness.ts';
+import { collectHistory } from './collect.ts';
+import { faultPlan, LATE_MS, nemesis } from './faults.ts';
+import type { Version } from './records.ts';
+import { sendRecord, type Sender } from './sender.ts';
+import type { World } from './world.ts';
+
+export interface RunOptions {
+  seed: number;
+  customers: number;
+  orders: number;
+  /** of each record */
+  versions: number;
+  /** calls of the targets that go wrong; 0: the targets behave */
+  targetFaults?: number;
+  /** disturb the way to the targets while events come in */
+  wayToTargets?: boolean;
+  /** disturb the way from the CRM, which gives up on some of what it does not hear answered */
+  wayFromCrm?: boolean;
+  /** the CRM sends the versions of a record out of order */
+  shuffled?: boolean;
+  /** so often, spread over the run */
+  kills?: number;
+}
+
+export interface RunResult {
+  counts: Record<AnomalyClass, number>;
+  /** all anomalies, the seed and what was done: what a failing test prints */
+  story: string;
+  history: History;
+  faultsApplied: number;
+}
+
+/** Sends, disturbs, heals, waits, reads every witness, and compares. */
+export async function run(world: World, options: RunOptions): Promise<RunResult> {
+  const random = seeded(options.seed);
+  const records = recordsOf(random, options);
+  const sent = records.flat();
+  const sandbox = world.product().sandbox;
+  const plan = options.targetFaults
+    ? faultPlan(random, options.targetFaults, sent.length / 2, `acme:order:acme-o${random.below(options.orders)}`)
+    : [];
+  await sendJson('PUT', `${sandbox}/faults`, plan);
+
+  const calm = new AbortController();
+  const disturbing = [
+    options.wayToTargets ? nemesis(seeded(options.seed + 1), world.toTargets, calm.signal) : [],
+    options.wayFromCrm ? nemesis(seeded(options.seed + 2), world.toProduct, calm.signal) : [],
+  ];
+  const sender = senderOf(world, random, options, sent);
+  const sending = Promise.all(records.map((each, n) => sendRecord(sender, each, 250, options.seed + 10 + n)));
+  for (let kill = 1; kill <= (options.kills ?? 0); kill++) {
+    const share = (sent.length * kill) / ((options.kills ?? 0) + 2);
+    await until(
+      () => effects(sandbox),
+      (done) => done.length >= share,
+      { within: 60_000, what: `kill ${kill}` },
+    );
+    await world.killAndRestart();
+  }
+  const events = (await sending).flat();
+  calm.abort();
+  const did = await Promise.all(disturbing);
+
+  const { rules } = await getJson<{ rules: { applied: number }[] }>(`${sandbox}/faults`);
+  await sendJson('DELETE', `${sandbox}/faults`);
+  world.toTargets.heal();
+  world.toProduct.heal();
+  await wait(LATE_MS + 500); // what was to come late has come
+  // who does not settle is judged by the checker, with its evidence
+  await until(() => status(world.product().url), settled, { within: 60_000, what: 'all is settled' }).catch(
+    () => undefined,
+  );
+  const history = await collectHistory(world.product(), events, sent);
+  const anomalies = checkHistory(history);
+  const counts = countAnomalies(anomalies);
+  const story = [
+    `seed ${options.seed}; ${history.events.length} events, ${history.effects.length} effects`,
+    `on the way: ${did.flat().join(', ') || 'nothing'}`,
+    describeAnomalies(anomalies),
+  ].join('\n');
+  return { counts, story, history, faultsApplied: rules.filter(({ applied }) => applied > 0).length };
+}
+
+function recordsOf(random: Seeded, { customers, orders, versions, shuffled }: RunOptions): Version[][] {
+  const numbers = (): number[] => {
+    const list = Array.from({ length: versions }, (_, n) => n + 1);
+    if (shuffled)
+      for (let n = list.length - 1; n > 0; n--) {
+        const other = random.below(n + 1);
+        [list[n], list[other]] = [list[other]!, list[n]!];
+      }
+    return list;
+  };
+  const customer = (n: number): Version[] => numbers().map((version) => ({ entity: 'customer', id: `c${n}`, version }));
+  const order = (n: number): Version[] =>
+    numbers().map((version) => ({ entity: 'order', id: `o${n}`, version, customerId: `c${n % customers}` }));
+  return [
+    ...Array.from({ length: customers }, (_, n) => customer(n)),
+    ...Array.from({ length: orders }, (_, n) => order(n)),
+  ];
+}
+
+/** One in twenty is refused; where answers get lost, one in ten is given up after the first that is. */
+function senderOf(world: World, random: Seeded, options: RunOptions, sent: readonly Version[]): Sender {
+  const some = (probability: number): ReadonlySet<Version> => new Set(sent.filter(() => random.chance(probability)));
+  const refused = some(0.05);
+  const givenUp = some(options.wayFromCrm ? 0.1 : 0);
+  return {
+    hook: `http://127.0.0.1:${world.toProduct.port}/hooks/acme-crm`,
+    secret: world.secret,
+    refused: (version) => refused.has(version),
+    patience: (version) => (givenUp.has(version) ? 1 : Infinity),
+  };
+}
+
+/** All classes 0. */
+export const NOTHING_WRONG: Record<AnomalyClass, number> = countAnomalies([]);
