@@ -30,6 +30,28 @@ export const DELIVERY_STATUSES = [
 ] as const;
 export type DeliveryStatus = (typeof DELIVERY_STATUSES)[number];
 
+/** Each status in words, for the reference and for whoever reads a timeline. */
+export const STATUS_MEANING: Readonly<Record<DeliveryStatus, string>> = {
+  PENDING: 'waits for its turn',
+  HELD_DEPENDENCY: 'waits for another record, or for a value that somebody has to map',
+  HELD_APPROVAL: 'waits for an approval',
+  HELD_CREDIT: 'waits for a credit decision',
+  HELD_PERIOD: 'waits for its accounting period',
+  HELD_REVIEW: 'waits for a person to look at it first',
+  IN_FLIGHT: 'is being sent',
+  UNKNOWN: 'was sent and no answer came: being found out by itself',
+  RETRY_WAIT: 'waits for the next attempt',
+  DELIVERED: 'took effect in the target',
+  IGNORED: 'the mapping does not want it in the target, and the target has nothing to take back',
+  PARKED: 'not sent again before a person decides',
+  DEAD: 'refused by the target, or impossible to send',
+  SKIPPED_NOCHANGE: 'the target has exactly this already',
+  SKIPPED_STALE: 'a newer version was there first',
+  RESOLVED_MANUAL: 'a person said what became of it',
+  RESOLVED_SUPERSEDED: 'a newer version took its place',
+  CANCELLED: 'a person gave it up',
+};
+
 /** Nothing more happens by itself or by rule. A new revision may still open DELIVERED again. */
 export const FINISHED: ReadonlySet<DeliveryStatus> = new Set([
   'DELIVERED',

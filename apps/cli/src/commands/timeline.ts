@@ -1,3 +1,4 @@
+import { STATUS_MEANING, type DeliveryStatus } from '#contracts';
 import { ago, between, counted, moment } from './text.ts';
 import type { Attempt, DeliveryDetail, Event, Hold, RecordTimeline } from './shapes.ts';
 
@@ -63,11 +64,14 @@ function outcomeText(delivery: DeliveryDetail): string {
   const as = targetId === undefined ? '' : ` as ${targetId}`;
   const after = acceptedAt === undefined || finishedAt === undefined ? '' : ` after ${between(acceptedAt, finishedAt)}`;
   if (status === 'DELIVERED') return `DELIVERED${as}${after}${delivery.adopted ? ' (it was there already)' : ''}`;
-  if (finishedAt !== undefined) return `${status}${after}`;
+  if (finishedAt !== undefined) return `${status}${inWords(status)}${after}`;
   if (status === 'RETRY_WAIT' && nextAttemptAt !== undefined)
     return `RETRY_WAIT, next attempt ${moment(nextAttemptAt)}`;
   return `${status}, changed ${ago(changedAt)}`;
 }
+
+const inWords = (status: string): string =>
+  Object.hasOwn(STATUS_MEANING, status) ? ` (${STATUS_MEANING[status as DeliveryStatus]})` : '';
 
 function holdText(hold: Hold): string {
   const others = hold.waiting > 1 ? `, like ${counted(hold.waiting - 1, 'other', 'others')}` : '';

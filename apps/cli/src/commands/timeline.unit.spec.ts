@@ -76,6 +76,14 @@ describe('what to do about a record', () => {
     expect(advice({ deliveries: [delivery(part)] })).toContain(expected);
   });
 
+  it.each([
+    ['IGNORED', 'IGNORED (the mapping does not want it in the target'],
+    ['SKIPPED_STALE', 'SKIPPED_STALE (a newer version was there first)'],
+  ])('says in words what %s means', (status, expected) => {
+    const events = [event({ deliveries: [delivery({ status, finishedAt: AT })] })];
+    expect(timelineText({ entity: 'order', id: 'sb-1', events }).join('\n')).toContain(expected);
+  });
+
   it('looks at the newest version only and hides no hop', () => {
     const text = timelineText({
       entity: 'order',
