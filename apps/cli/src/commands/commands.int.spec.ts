@@ -111,6 +111,11 @@ describe('the command line', () => {
     expect(err).toContain('usage: crossdock');
   });
 
+  it('shows how one command is meant', async () => {
+    const { code, out } = await crossdock('retry', '--help');
+    expect([code, out]).toEqual([0, expect.stringContaining('crossdock retry <delivery id>...')]);
+  });
+
   it('says what to do when nobody listens, and when what listens is something else', async () => {
     const { code, err } = await crossdock('status', '--url', 'http://127.0.0.1:1');
     expect([code, err]).toEqual([1, expect.stringContaining('npm start')]);

@@ -40,6 +40,10 @@ export function define(definition: Definition): Command {
     summary,
     run: async (args, io) => {
       try {
+        if (args.includes('--help') || args.includes('-h')) {
+          io.out(`crossdock ${name} ${usage}\n  ${summary}`);
+          return EXIT.ok;
+        }
         const given = parse(args, [...texts, 'url'], [...flags, 'json']);
         const json = given.flag('json');
         return await definition.run({ ...given, io, json, api: openApi(given.text('url')) });
