@@ -1,4 +1,5 @@
 import { readEnvironment } from '#platform';
+import { counted } from '../commands/text.ts';
 import { EXIT, type Command } from '../io.ts';
 import { checkProject } from './project.ts';
 
@@ -10,8 +11,8 @@ export const check: Command = {
     const { configuration, bundle } = await checkProject(readEnvironment());
     const cases = [...bundle.cases.keys()].length;
     io.out(
-      `all good: ${configuration.connections.size} connections, ${configuration.flows.size} flows, ` +
-        `${bundle.mappings.size} mappings (${cases} with cases), bundle ${bundle.hash.slice(0, 12)}`,
+      `all good: ${counted(configuration.connections.size, 'connection', 'connections')}, ${counted(configuration.flows.size, 'flow', 'flows')}, ` +
+        `${counted(bundle.mappings.size, 'mapping', 'mappings')} (${cases} with cases), bundle ${bundle.hash.slice(0, 12)}`,
     );
     return EXIT.ok;
   },

@@ -54,6 +54,7 @@ describe('the configuration', () => {
       /^9:\d+ "freshnes" is not known here \(did you mean "freshness"\?\)/,
     ],
     ['a missing key', GOOD.replace('tenant: acme\n', ''), /"tenant" is missing/],
+    ['a duration without its unit', GOOD.replace('30s', '30'), /^9:\d+ has to be a text, for example 30s/],
     ['a duration that is none', GOOD.replace('30s', '30 sec'), /^9:\d+ "30 sec" is not a duration/],
     [
       'an unknown target',

@@ -78,8 +78,21 @@ function reportIssue(issue: z.core.$ZodIssue, yaml: PositionedYaml, report: Repo
   const missing = issue.code === 'invalid_type' && valueAt(yaml.value, path) === undefined;
   if (missing) report(path.slice(0, -1), `"${String(path.at(-1))}" is missing`, undefined, 'key');
   else if (issue.code === 'invalid_key') report(path, issue.issues[0]?.message ?? issue.message, undefined, 'key');
+  else if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input'))
+    report(path, `has to be ${KINDS[issue.expected] ?? issue.expected}`);
   else report(path, issue.message);
 }
+
+/** What the form asks for, as people say it. */
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a text, for example 30s where a duration stands',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a block of keys',
+  record: 'a block of keys',
+};
 
 /** The keys the form allows at a path of the file: for "did you mean". */
 function knownKeys(path: Path): string[] {

@@ -16,7 +16,9 @@ const percent = z.string().transform((text, context) => {
   context.addIssue({ code: 'custom', message: `"${text}" is not a percentage: write for example 20%` });
   return z.NEVER;
 });
-const zone = z.string().refine(isZone, { message: 'is not a time zone of the IANA list, for example Europe/Berlin' });
+const zone = z.string().refine(isZone, {
+  error: ({ input }) => `"${String(input)}" is not a time zone of the IANA list: write for example Europe/Berlin`,
+});
 /** What the design knows and this version cannot do yet: refused by name, never ignored. */
 const later = (what: string) =>
   z.undefined({ error: `${what} is not there yet in this version: take it out` }).optional();
