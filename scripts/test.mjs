@@ -16,7 +16,7 @@ const ignored = [];
 const missing = [whyNot('java', ['-version']), whyNot('mvn', ['-v'])].filter(Boolean);
 if (missing.length > 0) {
   skipped.push(
-    `the tests on a real Kafka broker (${missing.join(', ')}; they start brokers of their own with Java 17+ and Maven)`,
+    `the tests on a real Kafka broker or schema registry (${missing.join(', ')}; they start their own with Java 17+ and Maven)`,
   );
   ignored.push('\\.kafka\\.(int|e2e)\\.spec\\.ts$');
 }

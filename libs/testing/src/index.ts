@@ -6,3 +6,4 @@ export * from './target/index.ts';
 export * from './mappings/index.ts';
 export * from './faults/index.ts';
 export * from './checker/index.ts';
+export * from './registry/index.ts';

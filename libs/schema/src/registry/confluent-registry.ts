@@ -21,6 +21,8 @@ const FIXED_SUBJECTS: ReadonlyMap<string, string> = new Map([
 const SUBJECT_UNKNOWN = 40401;
 const VERSION_UNKNOWN = 40402;
 const SCHEMA_UNKNOWN = 40403;
+/** Apicurio also answers 409 when two processes register one schema at the same moment: only a 409 that stays is a refusal. */
+const ROUNDS = 4;
 const MAX_UNKNOWN = 1000; // broken bytes can hold any id
 
 /**
@@ -57,13 +59,15 @@ export function confluentRegistry(url: string, schemas: SchemaSet, options: Conf
 
   const idUnder = async (subject: string, body: object, name: string): Promise<number> => {
     const path = `/subjects/${encodeURIComponent(subject)}`;
-    const found = await call('POST', path, body);
-    if (found.ok) return idIn(found.json, name);
-    if (![SUBJECT_UNKNOWN, VERSION_UNKNOWN, SCHEMA_UNKNOWN].includes(found.errorCode))
-      throw refused(found, `looking up ${name}`);
-    const made = await call('POST', `${path}/versions`, body);
-    if (made.ok) return idIn(made.json, name);
-    throw refused(made, `registering ${name} as ${subject}`);
+    for (let round = 1; ; round++) {
+      const found = await call('POST', path, body);
+      if (found.ok) return idIn(found.json, name);
+      if (![SUBJECT_UNKNOWN, VERSION_UNKNOWN, SCHEMA_UNKNOWN].includes(found.errorCode))
+        throw refused(found, `looking up ${name}`);
+      const made = await call('POST', `${path}/versions`, body);
+      if (made.ok) return idIn(made.json, name);
+      if (made.status !== 409 || round === ROUNDS) throw refused(made, `registering ${name} as ${subject}`);
+    }
   };
 
   const fetchById = async (id: number): Promise<RegisteredSchema | 'unknown'> => {
@@ -153,15 +157,21 @@ function errorCodeIn(text: string): number {
   }
 }
 
-/** 409 and 422 are about our schema and final; everything else may heal. */
+/** 409 and 422 are about our schema and final; everything else may heal. Texts are each product's own, so they are not repeated. */
 function refused(answer: { status: number; errorCode: number }, doing: string): CrossdockError {
-  const final = answer.status === 409 || answer.status === 422;
+  const code = answer.errorCode && answer.errorCode !== answer.status ? `, ${answer.errorCode}` : '';
+  const why = FINAL.get(answer.status);
   return new CrossdockError(
     'CROSSDOCK_SCHEMA_REGISTRY',
-    `${doing}: the registry answered ${answer.status}${answer.errorCode ? ` (${answer.errorCode})` : ''}`,
-    { retryable: !final },
+    `${doing}: the registry ${why ? `refused it: ${why} (${answer.status}${code})` : `answered ${answer.status}${code}`}`,
+    { retryable: why === undefined },
   );
 }
+
+const FINAL: ReadonlyMap<number, string> = new Map([
+  [409, 'the schema is not compatible with one that stands under this subject'],
+  [422, 'it does not take this for a schema'],
+]);
 
 function idIn(json: unknown, name: string): number {
   const id = (json as { id?: unknown } | null)?.id;

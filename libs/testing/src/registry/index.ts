@@ -1,0 +1,2 @@
+export { startApicurio } from './apicurio.ts';
+export type { Apicurio, ApicurioOptions } from './apicurio.ts';
