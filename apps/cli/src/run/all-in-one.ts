@@ -108,6 +108,6 @@ Three things to try (in another terminal):
   2. Follow it to the ERP:         npm run -s crossdock -- status
   3. Break the ERP and watch it:   curl -X PUT ${sandbox}/faults -H 'content-type: application/json' \\
                                      -d '[{"match": {"system": "erp"}, "effect": "down"}]'
-     see what waits:             npm run -s crossdock -- failures
-     and mend the ERP:           curl -X DELETE ${sandbox}/faults`);
+     see what waits:               npm run -s crossdock -- failures
+     and mend the ERP:             curl -X DELETE ${sandbox}/faults`);
 }
