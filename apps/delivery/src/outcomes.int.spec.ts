@@ -77,6 +77,18 @@ describe('outcomes', () => {
     expect(results).toMatchObject([{ headers: { ce_type: 'sync.result.parked' } }]);
   });
 
+  it('tries a parked record by itself when its hour is over, and whatever it finds then is legal', async () => {
+    const w = await at.running();
+    w.target.fault({ do: 'not-sent' }, undefined, 4);
+    const event = await w.send({});
+    await becomes(w, event, 'PARKED');
+    w.target.documents.set('customer', { ...w.target.documents.get('customer')!, schema: 'erp/customer' });
+    await w.database.query(`update delivery set next_attempt_at = clock_timestamp() where event_id = $1`, [event]);
+    await w.database.query(`update lane set due_at = clock_timestamp() where connection = $1`, [w.connection.name]);
+    // its body is refused by the schema now
+    expect(await becomes(w, event, 'DEAD')).toMatchObject({ error_class: 'VALUE', attempts: 4 });
+  });
+
   it('makes a business refusal dead after one attempt', async () => {
     const w = await at.running();
     w.target.fault(answer({ outcome: 'rejected', errorClass: 'VALUE', message: 'no such country', httpStatus: 422 }));

@@ -75,6 +75,8 @@ export async function prepare(from: Preparer, claimed: readonly ClaimedRow[]): P
       );
     }
   }
+  const parked = tries.filter(({ delivery }) => delivery.status === 'PARKED');
+  if (parked.length > 0) await store.unpark(parked.map(({ loaded: at, delivery }) => ({ lane: at.lane, delivery })));
   const lookup = await lookUpOpen(
     store,
     connection.name,

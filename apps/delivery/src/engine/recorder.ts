@@ -1,3 +1,4 @@
+import { CrossdockError } from '#contracts';
 import type { Logger, Metrics } from '#platform';
 import { finishedWord } from './results.ts';
 import type { Settled, Store, ToSettle } from './store.ts';
@@ -70,8 +71,9 @@ export class Recorder {
         if (this.#stopped) return { lanes: new Set(), rows: [], woken: [] };
         if (tries === 0)
           this.#log.warn({ err: cause, outcomes: batch.length }, 'recording outcomes failed, trying again');
-        if (tries >= 3 && batch.length > 1) return this.#oneByOne(batch);
-        if (tries >= GIVE_UP && batch.length === 1) {
+        const helps = cause instanceof CrossdockError && cause.retryable;
+        if (!helps && batch.length > 1) return this.#oneByOne(batch);
+        if (tries >= (helps ? GIVE_UP : 3) && batch.length === 1) {
           this.#log.error(
             { err: cause },
             'an outcome could not be recorded: its lease will run out and its attempt be in doubt',
@@ -83,14 +85,13 @@ export class Recorder {
     }
   }
 
-  /** One row that cannot be recorded must not keep the others from it. */
+  /** The database refuses something of the group: the one row that cannot be recorded must not keep the others from it. */
   async #oneByOne(batch: readonly ToSettle[]): Promise<Settled> {
     const all = { lanes: new Set<bigint>(), rows: [], woken: [] } as { lanes: Set<bigint> } & Pick<
       Settled,
       'rows' | 'woken'
     >;
-    for (const item of batch) {
-      const one = await this.#settle([item]);
+    for (const one of await Promise.all(batch.map((item) => this.#settle([item])))) {
       for (const lane of one.lanes) all.lanes.add(lane);
       all.rows.push(...one.rows);
       all.woken.push(...one.woken);
@@ -114,5 +115,5 @@ export class Recorder {
   }
 }
 
-/** About ten minutes of trying. */
+/** About ten minutes of trying while the database is away; what it refuses is tried four times. */
 const GIVE_UP = 130;

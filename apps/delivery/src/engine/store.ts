@@ -15,6 +15,7 @@ import { LOOK_UP_VALUES, type FoundRow } from '../sql/look-up.ts';
 import { RELEASE, RENEW } from '../sql/release.ts';
 import { SETTLE, type SettledRow, type SettleRow } from '../sql/settle.ts';
 import { SUPERSEDE } from '../sql/supersede.ts';
+import { UNPARK } from '../sql/unpark.ts';
 import type { ResultWriter } from './results.ts';
 
 export interface StoreOptions {
@@ -107,6 +108,15 @@ export class Store {
       found.set(row.delivery_id, list);
     }
     return found;
+  }
+
+  /** Gives parked deliveries that are tried by themselves back the status of one that waits. */
+  async unpark(tries: readonly { lane: Held; delivery: Delivery }[]): Promise<void> {
+    await this.database.query(UNPARK, [
+      tries.map(({ lane }) => lane.id),
+      tries.map(({ delivery }) => delivery.id),
+      tries.map(({ lane }) => lane.token),
+    ]);
   }
 
   /** The values of open fields that are there, by kind, name and key. */

@@ -1,0 +1,75 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { DocumentDeclaration } from '#contracts';
+import { LaneModel, type Fate } from '../../test/lane-model.ts';
+import { CUSTOMER, ENTRY, ORDER, PAYMENT } from '../../test/memory-target.ts';
+
+const FATES: readonly Fate[] = [
+  'ok',
+  'applied-unanswered',
+  'lost',
+  'late',
+  'not-sent',
+  'refused',
+  'crash-before',
+  'crash-after',
+  'crash-late',
+];
+
+/** Versions with few contents, so that equal ones meet, mixed with the fates of the requests that go out. */
+const story = fc.array(
+  fc.oneof(fc.record({ arrives: fc.constantFrom('A', 'B', 'C') }), fc.record({ fate: fc.constantFrom(...FATES) })),
+  { minLength: 1, maxLength: 30 },
+);
+
+function play(
+  declaration: DocumentDeclaration,
+  steps: readonly ({ arrives: string } | { fate: Fate })[],
+  declaredSettleMs = 400,
+): LaneModel {
+  const model = new LaneModel({ ...declaration, settleMs: declaredSettleMs }, 400);
+  let version = 0;
+  for (const step of steps)
+    if ('arrives' in step) model.arrive(++version, step.arrives);
+    else model.turn(step.fate);
+  for (let left = 400; left > 0 && model.turn('ok'); left--);
+  model.judge();
+  return model;
+}
+
+describe('a lane, whatever happens to its requests', () => {
+  const kinds: [string, DocumentDeclaration][] = [
+    ['state by external id', CUSTOMER],
+    ['state looked up first', ORDER],
+    ['fact by idempotency key', { ...ENTRY, versions: 'each' }],
+    ['fact looked up first', PAYMENT],
+  ];
+  for (const [name, declaration] of kinds)
+    it(`makes one effect per version, in order, and tells the truth: ${name}`, () => {
+      fc.assert(
+        fc.property(story, (steps) => {
+          expect(play(declaration, steps).problems).toEqual([]);
+        }),
+        { numRuns: 2_000 },
+      );
+    });
+
+  // negative controls: a rule taken away must be seen, else the checks above prove nothing
+  for (const [name, declaration] of [kinds[0]!, kinds[1]!, kinds[3]!])
+    it(`is seen to break when requests land later than the settle time that is declared: ${name}`, () => {
+      const run = fc.check(
+        fc.property(story, (steps) => play(declaration, steps, 0).problems.length === 0),
+        { numRuns: 5_000 },
+      );
+      expect(run.failed).toBe(true);
+    });
+
+  it('is seen to break when a create that cannot be repeated is declared as one that can', () => {
+    const careless: DocumentDeclaration = { ...ORDER, repeatIsSafe: { create: 'by-external-id' } };
+    const run = fc.check(
+      fc.property(story, (steps) => play(careless, steps).problems.length === 0),
+      { numRuns: 5_000 },
+    );
+    expect(run.failed).toBe(true);
+  });
+});

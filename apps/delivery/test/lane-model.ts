@@ -1,0 +1,326 @@
+import type { DocumentDeclaration, FindResult } from '#contracts';
+import { choose } from '../src/core/choose.ts';
+import type { Attempt, Delivery, Lane, Prepared } from '../src/core/lane.ts';
+import { happened, settle, type Ended, type Settlement } from '../src/core/outcome.ts';
+import { again, plan, type Resolved } from '../src/core/plan.ts';
+import { doubtsOf, looked, resolve } from '../src/core/resolver.ts';
+import { hash } from '../src/core/request.ts';
+import { compareVersions } from '../src/core/version.ts';
+
+/** How the next request goes. `late` lands after we gave up and before the settle time is over. */
+export type Fate =
+  | 'ok'
+  | 'applied-unanswered'
+  | 'lost'
+  | 'late'
+  | 'not-sent'
+  | 'refused'
+  | 'crash-before'
+  | 'crash-after'
+  | 'crash-late';
+
+const LEASE = 300;
+const TIMEOUT = 200;
+const FINISHED = new Set(['DELIVERED', 'IGNORED', 'SKIPPED_NOCHANGE', 'SKIPPED_STALE', 'RESOLVED_SUPERSEDED']);
+
+interface Posted {
+  content: string;
+  version: bigint;
+  requestKey: string;
+}
+
+/**
+ * One lane in memory around the real decisions, with a clock, a target and a wire: what the statements do, in as few lines
+ * as possible. Checks P2 and P3 at every landing, as model/delivery.js does.
+ */
+export class LaneModel {
+  now = 1_000_000;
+  readonly records: Posted[] = [];
+  readonly problems: string[] = [];
+  readonly deliveries: Delivery[] = [];
+  readonly #declaration: DocumentDeclaration;
+  readonly #landsWithinMs: number;
+  readonly #attempts = new Map<bigint, Attempt[]>();
+  readonly #wire: { at: number; request: Prepared; version: bigint }[] = [];
+  readonly #lane: Lane;
+
+  /** `landsWithinMs`: how late a request really lands; as the declaration says unless a test lies about it */
+  constructor(declaration: DocumentDeclaration, landsWithinMs = declaration.settleMs) {
+    this.#declaration = declaration;
+    this.#landsWithinMs = landsWithinMs;
+    this.#lane = {
+      id: 1n,
+      connection: 'c',
+      document: declaration.document,
+      key: 't:e:r',
+      token: 0n,
+      doubt: null,
+      taintedUntil: null,
+      taintedRequest: null,
+      applied: null,
+      acknowledged: null,
+      targetId: null,
+      cancelled: false,
+      posted: null,
+    };
+  }
+
+  arrive(version: number, content: string): void {
+    this.deliveries.push({
+      id: BigInt(this.deliveries.length + 1),
+      documentId: `d${this.deliveries.length + 1}`,
+      flow: 'f',
+      kind: 'document',
+      status: 'PENDING',
+      version: { source: -1n, aggregate: BigInt(version), revision: 1 },
+      step: 0,
+      nextAttemptAt: null,
+      errorClass: null,
+      review: null,
+      reason: null,
+      hopCount: 0,
+      flowPaused: false,
+      adopted: false,
+      attemptN: 0,
+      body: content,
+      open: [],
+      createOnly: [],
+    });
+  }
+
+  /** One claim and what follows of it; `fate` is used if a request goes out. False when there is nothing to do for now. */
+  turn(fate: Fate): boolean {
+    this.#land();
+    const lane = this.#lane;
+    lane.token++;
+    this.#abandon();
+    const open = this.deliveries.filter((delivery) => !FINISHED.has(delivery.status));
+    const choice = choose(lane, open, this.#declaration.nature, this.#date());
+    if (choice.do === 'wait') return this.#sleep(choice.dueAt);
+    const { delivery } = choice;
+    const attempts = this.#attempts.get(delivery.id) ?? [];
+    if (choice.do === 'try') {
+      const contentHash = hash(delivery.body!);
+      const resolved: Resolved = { ok: true, content: delivery.body!, create: delivery.body!, contentHash };
+      const decided = plan(lane, delivery, this.#declaration, resolved, attempts.at(-1), this.#date());
+      if (decided.do === 'wait') return this.#sleep(decided.dueAt);
+      if (decided.do === 'finish') {
+        if (decided.status === 'SKIPPED_NOCHANGE' && this.records.at(-1)?.content !== delivery.body)
+          this.problems.push('P6: skipped as unchanged, and the target holds something else');
+        delivery.status = decided.status;
+        if (decided.effect) this.#effect(delivery);
+        return true;
+      }
+      if (decided.do !== 'send') throw new Error(`unexpected ${decided.do}`);
+      this.#send(delivery, decided.request, fate, false);
+      return true;
+    }
+    const next = resolve(delivery, attempts, this.#declaration, this.#date(), { leaseMs: LEASE, timeoutMs: TIMEOUT });
+    if (next.do === 'wait') return this.#sleep(next.dueAt);
+    if (next.do === 'park') delivery.status = 'PARKED';
+    else if (next.do === 'repeat') this.#send(delivery, next.request, fate, false);
+    else if (next.do === 'look') this.#look(delivery, again(next.attempt), attempts, fate);
+    else throw new Error(`unexpected ${next.do}`);
+    return true;
+  }
+
+  /** Nothing is left to do, and what is green is what the target holds. */
+  judge(): void {
+    for (const delivery of this.deliveries) {
+      if (!FINISHED.has(delivery.status) && delivery.status !== 'DEAD' && delivery.status !== 'PARKED') {
+        const behind = this.deliveries.some((at) => at.status === 'PARKED' || at.status === 'DEAD');
+        if (!behind) this.problems.push(`P7: version ${delivery.version.aggregate} stays ${delivery.status}`);
+      }
+      const posted = this.records.filter((record) => record.version === delivery.version.aggregate).length;
+      if (this.#declaration.nature === 'fact' && delivery.status === 'DELIVERED' && posted !== 1)
+        this.problems.push(`P6: version ${delivery.version.aggregate} is delivered and was posted ${posted} times`);
+    }
+    if (this.#declaration.nature !== 'state' || this.#lane.doubt !== null) return;
+    const green = this.deliveries
+      .filter(({ status }) => status === 'DELIVERED' || status === 'SKIPPED_NOCHANGE')
+      .toSorted((a, b) => compareVersions(b.version, a.version))[0];
+    if (green !== undefined && this.records.at(-1)?.content !== green.body)
+      this.problems.push(
+        `P6: version ${green.version.aggregate} is ${green.status} and the target holds something else`,
+      );
+  }
+
+  #send(delivery: Delivery, request: Prepared, fate: Fate, absent: boolean): void {
+    const attempts = this.#attempts.get(delivery.id) ?? [];
+    this.#attempts.set(delivery.id, attempts);
+    if (absent) for (const attempt of attempts) if (attempt.doubt === 'open') attempt.doubt = 'absent';
+    const doubtful = doubtsOf(attempts).length > 0;
+    const attempt: Attempt = {
+      ...request,
+      n: attempts.length + 1,
+      revision: 1,
+      startedAt: this.#date(),
+      gaveUpAt: new Date(this.now + LEASE / 3 + TIMEOUT),
+      outcome: null,
+      doubt: null,
+      lookedAt: null,
+      lateOutcome: null,
+      lateTargetId: null,
+    };
+    attempts.push(attempt);
+    delivery.attemptN = attempts.length;
+    delivery.status = 'IN_FLIGHT';
+    this.#lane.doubt = delivery.id;
+    const version = delivery.version.aggregate;
+    if (fate === 'crash-before' || fate === 'crash-after' || fate === 'crash-late') {
+      if (fate === 'crash-after') this.#apply(request, version);
+      if (fate === 'crash-late')
+        this.#wire.push({ at: this.now + LEASE / 3 + TIMEOUT + this.#landsWithinMs - 1, request, version });
+      this.now += LEASE; // the lane comes back when its lease ends
+      return;
+    }
+    const ended = this.#ended(fate, request, version);
+    this.#record(delivery, attempt, request, ended, doubtful);
+  }
+
+  #ended(fate: Fate, request: Prepared, version: bigint): Exclude<Ended, { outcome: 'duplicate' }> {
+    switch (fate) {
+      case 'ok':
+        return { outcome: 'done', targetId: this.#apply(request, version) };
+      case 'not-sent':
+        return { outcome: 'retry', errorClass: 'CONNECTION', message: 'refused', notSent: true };
+      case 'refused':
+        return { outcome: 'rejected', errorClass: 'VALUE', message: 'no' };
+      default:
+        if (fate === 'applied-unanswered') this.#apply(request, version);
+        this.now += TIMEOUT;
+        if (fate === 'late') this.#wire.push({ at: this.now + this.#landsWithinMs - 1, request, version });
+        return { outcome: 'in-doubt', errorClass: 'INTERMITTENT', message: 'timeout' };
+    }
+  }
+
+  #record(
+    delivery: Delivery,
+    attempt: Attempt,
+    request: Prepared,
+    ended: Exclude<Ended, { outcome: 'duplicate' }>,
+    doubtful: boolean,
+  ): void {
+    const settlement = settle(ended, this.#context(delivery, request, doubtful));
+    attempt.outcome = settlement.attempt?.outcome ?? null;
+    attempt.doubt = settlement.attempt?.doubt ?? null;
+    attempt.gaveUpAt = this.#date();
+    this.#write(delivery, settlement, doubtful);
+    if (settlement.taintMs !== null) {
+      this.#lane.taintedUntil = new Date(
+        Math.max(this.now + settlement.taintMs, this.#lane.taintedUntil?.getTime() ?? 0),
+      );
+      this.#lane.taintedRequest = request.requestHash;
+    }
+  }
+
+  #write(delivery: Delivery, settlement: Settlement, doubtful: boolean): void {
+    const lane = this.#lane;
+    delivery.status = settlement.status;
+    delivery.step = settlement.step;
+    delivery.nextAttemptAt = settlement.nextInMs === null ? null : new Date(this.now + settlement.nextInMs);
+    if (settlement.closes !== null)
+      for (const at of this.#attempts.get(delivery.id) ?? []) if (at.doubt === 'open') at.doubt = settlement.closes;
+    const keeps = settlement.attempt?.doubt === 'open' || (doubtful && settlement.closes === null);
+    lane.doubt = keeps ? delivery.id : null;
+    if (settlement.acknowledged !== null) {
+      lane.acknowledged = settlement.acknowledged.contentHash;
+      if (this.#declaration.nature === 'fact') lane.posted = delivery.documentId;
+    }
+    if (settlement.targetId !== null) lane.targetId = settlement.targetId;
+    if (settlement.effect) this.#effect(delivery);
+  }
+
+  #effect(delivery: Delivery): void {
+    this.#lane.applied = delivery.version;
+    if (this.#declaration.nature === 'fact') return;
+    for (const other of this.deliveries)
+      if (!FINISHED.has(other.status) && compareVersions(other.version, delivery.version) < 0)
+        other.status = 'RESOLVED_SUPERSEDED';
+  }
+
+  #look(delivery: Delivery, request: Prepared, attempts: Attempt[], fate: Fate): void {
+    const found = this.records.find(
+      (at) => this.#declaration.nature === 'state' || at.requestKey === request.requestKey,
+    );
+    const answer: FindResult = found
+      ? { found: 'one', targetId: 'T', requestKeyMatches: found.requestKey === request.requestKey, evidence: '' }
+      : { found: 'none', evidence: '' };
+    const next = looked(answer, attempts, this.#declaration, this.#date());
+    if (next.do === 'happened')
+      this.#write(delivery, happened(this.#context(delivery, request, true), next.targetId), true);
+    else if (next.do === 'repeat') this.#send(delivery, next.request, fate, next.absent);
+    else if (next.do === 'wait-for-settle') for (const at of doubtsOf(attempts)) at.lookedAt ??= this.#date();
+    else throw new Error(`unexpected ${next.do}`);
+  }
+
+  #abandon(): void {
+    for (const [id, attempts] of this.#attempts)
+      for (const attempt of attempts) {
+        if (attempt.outcome !== null) continue;
+        attempt.outcome = 'in-doubt';
+        attempt.doubt = 'open';
+        const delivery = this.deliveries.find((at) => at.id === id)!;
+        delivery.status = 'UNKNOWN';
+        delivery.nextAttemptAt = null;
+        const until = attempt.gaveUpAt.getTime() + this.#declaration.settleMs;
+        this.#lane.taintedUntil = new Date(Math.max(until, this.#lane.taintedUntil?.getTime() ?? 0));
+        this.#lane.taintedRequest = attempt.requestHash;
+      }
+  }
+
+  #context(delivery: Delivery, request: Prepared, doubtful: boolean) {
+    const ladder = { ladderMs: [50, 50, 50, 50], jitter: 0 };
+    return {
+      lane: this.#lane,
+      delivery,
+      request,
+      declaration: this.#declaration,
+      ladder,
+      doubtful,
+      more: true,
+      chance: 0.5,
+    };
+  }
+
+  #sleep(until: Date | null): boolean {
+    const next = Math.min(until?.getTime() ?? Infinity, ...this.#wire.map(({ at }) => at));
+    if (next === Infinity) return false;
+    this.now = Math.max(this.now, next);
+    this.#land();
+    return true;
+  }
+
+  #land(): void {
+    for (const request of this.#wire.filter(({ at }) => at <= this.now)) {
+      this.#wire.splice(this.#wire.indexOf(request), 1);
+      this.#apply(request.request, request.version);
+    }
+  }
+
+  /** What the target does with a request, by what it declares. */
+  #apply(request: Prepared, version: bigint): string {
+    const content = request.body!;
+    const last = this.records.at(-1);
+    const byKey = this.#declaration.repeatIsSafe[request.operation] === 'by-idempotency-key';
+    if (byKey && this.records.some((record) => record.requestKey === request.requestKey)) return 'T';
+    if (last !== undefined && last.version > version && last.content !== content)
+      this.problems.push(`P3: version ${version} lands over version ${last.version}`);
+    if (request.operation === 'create' && this.#declaration.nature === 'state' && last !== undefined)
+      this.problems.push(`P2: a second record is created by version ${version}`);
+    if (this.#declaration.nature === 'fact' && this.records.some((record) => record.version === version))
+      this.problems.push(`P2: version ${version} is posted twice`);
+    const landed = {
+      content,
+      version: last !== undefined && last.content === content && last.version > version ? last.version : version,
+      requestKey: request.requestKey,
+    };
+    if (this.#declaration.nature === 'fact' || last === undefined) this.records.push(landed);
+    else this.records[this.records.length - 1] = landed;
+    return 'T';
+  }
+
+  #date(): Date {
+    return new Date(this.now);
+  }
+}
