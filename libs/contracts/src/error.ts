@@ -17,7 +17,7 @@ export class CrossdockError extends Error {
   }
 }
 
-/** Where a mistake stands in a file people write: 1-based line and column. */
+/** Where a mistake stands in a file people write: 1-based line and column; line 0 where it stands in no file. */
 export interface Position {
   file: string;
   line: number;
@@ -41,8 +41,9 @@ export class ConfigurationError extends CrossdockError {
   }
 }
 
-/** `file:line:column: message (suggestion)`, the form editors make a link of. */
+/** `file:line:column: message (suggestion)`, the form editors make a link of; without a place where there is none (line 0). */
 export function formatFinding(finding: Finding): string {
   const hint = finding.suggestion ? ` (${finding.suggestion})` : '';
-  return `${finding.file}:${finding.line}:${finding.column}: ${finding.message}${hint}`;
+  const place = finding.line > 0 ? `${finding.file}:${finding.line}:${finding.column}` : finding.file;
+  return `${place}: ${finding.message}${hint}`;
 }

@@ -60,7 +60,7 @@ const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 export function readEnvironment(env: Readonly<Record<string, string | undefined>> = process.env): Environment {
   const findings: Finding[] = [];
   const wrong = (name: string, message: string, suggestion?: string): void => {
-    findings.push({ file: 'environment', line: 1, column: 1, message: `${name}: ${message}`, suggestion });
+    findings.push({ file: 'environment', line: 0, column: 0, message: `${name}: ${message}`, suggestion });
   };
   const text = (name: Variable): string | undefined => env[name]?.trim() || undefined;
   const oneOf = <T extends string>(name: Variable, words: readonly T[]): T | undefined => {

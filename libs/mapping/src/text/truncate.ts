@@ -3,7 +3,7 @@ import type { TextStep } from './step.ts';
 
 export const truncate: TextStep = {
   name: 'truncate',
-  usage: '{ truncate: 40 }',
+  usage: '{ truncate: 3 }',
   doc: 'the first so many characters (code points, as JSON Schema counts them; none is cut in half)',
   option: { type: 'integer', minimum: 1 },
   examples: [
