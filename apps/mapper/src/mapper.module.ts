@@ -13,10 +13,11 @@ import {
   Transports,
   type Environment,
 } from '#platform';
-import { avroReader, confluentRegistry, fileRegistry, loadSchemas, type SchemaRegistry, type SchemaSet } from '#schema';
+import { avroReader, confluentRegistry, fileRegistry, loadSchemas, type SchemaSet } from '#schema';
 import { mapperFlows } from './map-event.ts';
 import { MAPPER, MapperController } from './mapper.controller.ts';
 import { MapperService } from './mapper.service.ts';
+import { schemaIds } from './schema-ids.ts';
 
 const EVENT_LOG = Symbol('event log of the mapper');
 const SCHEMAS = Symbol('schemas of the mapper');
@@ -79,7 +80,11 @@ const log = logger('mapper');
         const registry = schemaRegistryUrl
           ? confluentRegistry(schemaRegistryUrl, schemas, { topics })
           : fileRegistry(schemas);
-        const ids = await idsOf(bundle, registry);
+        const ids = await schemaIds(
+          [...bundle.flows.values()].map(({ schema }) => schema),
+          registry,
+          { onWait: (err) => log.warn({ err }, 'waiting for the schema registry before anything is mapped') },
+        );
         const flows = mapperFlows(configuration.flows.values(), bundle, (schema) => ids.get(schema)!);
         const documents = [...bundle.flows.values()].map(({ schema, connection, document }) => ({
           schema,
@@ -131,11 +136,4 @@ function connectionOf(kafka: Environment['kafka']) {
 function bundleOf(configuration: Configuration, roots: readonly string[], schemas: SchemaSet): Bundle {
   const position = ({ name }: { name: string }) => configuration.position(['flows', name, 'mapping']);
   return loadMappings({ roots, schemas, flows: mappingFlows(configuration.flows.values(), position) });
-}
-
-/** Asked once at start: a registry that cannot be reached then is waited for by whoever started us. */
-async function idsOf(bundle: Bundle, registry: SchemaRegistry): Promise<ReadonlyMap<string, number>> {
-  const ids = new Map<string, number>();
-  for (const { schema } of bundle.flows.values()) if (!ids.has(schema)) ids.set(schema, await registry.idOf(schema));
-  return ids;
 }

@@ -55,10 +55,12 @@ export async function runAllInOne(options: AllInOneOptions, io: Io): Promise<num
       undo.unshift(() => sandbox.stop());
     }
     const start = await STAGES['all-in-one']();
-    const app = await start(openRuntime(environment));
-    undo.unshift(() => app.close());
-    greet(environment, app.url ?? '', app.metricsUrl, io);
-    await stopped;
+    const app = await Promise.race([start(openRuntime(environment)), stopped]); // a start may wait for another server
+    if (app) {
+      undo.unshift(() => app.close());
+      greet(environment, app.url ?? '', app.metricsUrl, io);
+      await stopped;
+    }
   } finally {
     await stopInOrder(undo);
   }

@@ -47,9 +47,11 @@ async function runStage(stage: Stage): Promise<number> {
   await checkProject(environment);
   const start = await STAGES[stage]();
   const stopped = stopSignal();
-  const app = await start(openRuntime(environment));
-  process.send?.({ ready: true });
-  await stopped;
-  await stopInOrder([() => app.close()]);
+  const app = await Promise.race([start(openRuntime(environment)), stopped]); // a start may wait for another server
+  if (app) {
+    process.send?.({ ready: true });
+    await stopped;
+    await stopInOrder([() => app.close()]);
+  }
   process.exit(EXIT.ok);
 }
