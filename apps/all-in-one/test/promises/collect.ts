@@ -1,6 +1,6 @@
 import type { DeliveryStatus } from '#contracts';
 import type { History, ReportedDelivery, SentEvent } from '#testing';
-import { getJson } from '../support/product.ts';
+import { getJson, until } from '../support/product.ts';
 import { status, sum } from '../support/records.ts';
 import { effects } from '../support/witness.ts';
 import { eventIdOf, NATURES, readEffect, type Version } from './records.ts';
@@ -21,7 +21,11 @@ export async function collectHistory(
   events: readonly SentEvent[],
   sent: readonly Version[],
 ): Promise<History> {
-  const ledger = await effects<{ body: string }>(product.sandbox, '?bodies=true');
+  const ledger = await until(
+    () => effects<{ body: string }>(product.sandbox, '?bodies=true'),
+    () => true,
+    { within: 10_000, what: 'the ledger is read' },
+  );
   const witnessed = ledger.map((effect) => readEffect(effect, sent));
   const { flows } = await status(product.url);
   return {

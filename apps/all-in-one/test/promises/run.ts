@@ -1,19 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import {
-  checkHistory,
-  countAnomalies,
-  describeAnomalies,
-  seeded,
-  type AnomalyClass,
-  type History,
-  type Seeded,
-} from '#testing';
+import { checkHistory, seeded, type Anomaly, type History, type Seeded } from '#testing';
 import { sendJson, until, getJson } from '../support/product.ts';
 import { settled, status } from '../support/records.ts';
-import { effects } from '../support/witness.ts';
 import { collectHistory } from './collect.ts';
 import { faultPlan, LATE_MS, nemesis } from './faults.ts';
 import type { Version } from './records.ts';
+import { storyOf } from './story.ts';
 import { sendRecord, type Sender } from './sender.ts';
 import type { World } from './world.ts';
 
@@ -31,12 +23,14 @@ export interface RunOptions {
   wayFromCrm?: boolean;
   /** the CRM sends the versions of a record out of order */
   shuffled?: boolean;
+  /** between two versions of a record pass 0 to so many ms; default 400 */
+  paceMs?: number;
   /** so often, spread over the run */
   kills?: number;
 }
 
 export interface RunResult {
-  counts: Record<AnomalyClass, number>;
+  anomalies: Anomaly[];
   /** all anomalies, the seed and what was done: what a failing test prints */
   story: string;
   history: History;
@@ -50,7 +44,7 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
   const sent = records.flat();
   const sandbox = world.product().sandbox;
   const plan = options.targetFaults
-    ? faultPlan(random, options.targetFaults, sent.length / 2, `acme:order:acme-o${random.below(options.orders)}`)
+    ? faultPlan(random, options.targetFaults, sent.length / 8, `acme:order:acme-o${random.below(options.orders)}`)
     : [];
   await sendJson('PUT', `${sandbox}/faults`, plan);
 
@@ -59,19 +53,23 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
     options.wayToTargets ? nemesis(seeded(options.seed + 1), world.toTargets, calm.signal) : [],
     options.wayFromCrm ? nemesis(seeded(options.seed + 2), world.toProduct, calm.signal) : [],
   ];
-  const sender = senderOf(world, random, options, sent);
-  const sending = Promise.all(records.map((each, n) => sendRecord(sender, each, 250, options.seed + 10 + n)));
-  for (let kill = 1; kill <= (options.kills ?? 0); kill++) {
-    const share = (sent.length * kill) / ((options.kills ?? 0) + 2);
-    await until(
-      () => effects(sandbox),
-      (done) => done.length >= share,
-      { within: 60_000, what: `kill ${kill}` },
-    );
-    await world.killAndRestart();
-  }
-  const events = (await sending).flat();
-  calm.abort();
+  let answered = 0;
+  const sender = senderOf(world, random, options, sent, () => answered++);
+  const pace = options.paceMs ?? 400;
+  const sending = Promise.all(records.map((each, n) => sendRecord(sender, each, pace, options.seed + 10 + n)));
+  const kills = options.kills ?? 0;
+  const killing = async (): Promise<void> => {
+    for (let kill = 1; kill <= kills; kill++) {
+      const share = (sent.length * kill) / (kills + 1);
+      await until(
+        () => Promise.resolve(answered),
+        (so) => so >= share,
+        { within: 90_000, what: `events for kill ${kill}` },
+      );
+      await world.killAndRestart();
+    }
+  };
+  const [events] = await Promise.all([sending, killing()]).finally(() => calm.abort());
   const did = await Promise.all(disturbing);
 
   const { rules } = await getJson<{ rules: { applied: number }[] }>(`${sandbox}/faults`);
@@ -83,15 +81,10 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
   await until(() => status(world.product().url), settled, { within: 60_000, what: 'all is settled' }).catch(
     () => undefined,
   );
-  const history = await collectHistory(world.product(), events, sent);
+  const history = await collectHistory(world.product(), events.flat(), sent);
   const anomalies = checkHistory(history);
-  const counts = countAnomalies(anomalies);
-  const story = [
-    `seed ${options.seed}; ${history.events.length} events, ${history.effects.length} effects`,
-    `on the way: ${did.flat().join(', ') || 'nothing'}`,
-    describeAnomalies(anomalies),
-  ].join('\n');
-  return { counts, story, history, faultsApplied: rules.filter(({ applied }) => applied > 0).length };
+  const story = await storyOf(world.product().url, options.seed, did.flat(), anomalies);
+  return { anomalies, story, history, faultsApplied: rules.filter(({ applied }) => applied > 0).length };
 }
 
 function recordsOf(random: Seeded, { customers, orders, versions, shuffled }: RunOptions): Version[][] {
@@ -114,17 +107,21 @@ function recordsOf(random: Seeded, { customers, orders, versions, shuffled }: Ru
 }
 
 /** One in twenty is refused; where answers get lost, one in ten is given up after the first that is. */
-function senderOf(world: World, random: Seeded, options: RunOptions, sent: readonly Version[]): Sender {
+function senderOf(
+  world: World,
+  random: Seeded,
+  options: RunOptions,
+  sent: readonly Version[],
+  answered: () => void,
+): Sender {
   const some = (probability: number): ReadonlySet<Version> => new Set(sent.filter(() => random.chance(probability)));
   const refused = some(0.05);
   const givenUp = some(options.wayFromCrm ? 0.1 : 0);
   return {
     hook: `http://127.0.0.1:${world.toProduct.port}/hooks/acme-crm`,
     secret: world.secret,
+    answered,
     refused: (version) => refused.has(version),
     patience: (version) => (givenUp.has(version) ? 1 : Infinity),
   };
 }
-
-/** All classes 0. */
-export const NOTHING_WRONG: Record<AnomalyClass, number> = countAnomalies([]);

@@ -6,6 +6,8 @@ import { dataOf, documentsOf, keyOf, webhookIdOf, type Version } from './records
 export interface Sender {
   hook: string;
   secret: string;
+  /** called when one version is answered or given up */
+  answered(): void;
   /** sends these to be refused: signed with another secret */
   refused(version: Version): boolean;
   /** after how many unheard answers the CRM gives up on this version; Infinity: it goes on until it hears one */
@@ -26,6 +28,7 @@ export async function sendRecord(
   for (const version of versions) {
     await wait(random.below(paceMs));
     const answer = await send(sender, version);
+    sender.answered();
     sent.push({ key: keyOf(version), version: version.version, answer, documents: documentsOf(version) });
   }
   return sent;
