@@ -92,7 +92,7 @@ describe('a connection', () => {
     w.target.fault(forbidden);
     const event = await w.send({ key: 'b' });
     await until('it was probed', () => w.target.probes >= 3);
-    expect(await w.status(event)).toBe('PENDING');
+    expect(await becomes(w, event, 'PENDING')).toMatchObject({ attempts: 0 });
     w.target.probeAnswer = { ok: true };
     await becomes(w, event, 'DELIVERED');
   });

@@ -12,7 +12,7 @@ export function fixture() {
     db = await clonedDatabase();
   });
   afterEach(async () => {
-    await Promise.all(engines.splice(0).map((engine) => engine.stop(1_000)));
+    await Promise.all(engines.splice(0).map((engine) => engine.stop(6_000)));
   });
   afterAll(() => db.close());
   const run = async (w: World, options: Partial<EngineOptions> = {}): Promise<Engine> => {

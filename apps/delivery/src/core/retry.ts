@@ -22,6 +22,9 @@ export function retryDelay(ladder: Ladder, step: number, chance: number): number
 
 export const healsItself = (errorClass: ErrorClass): boolean => SELF_HEALING.has(errorClass);
 
-/** Wait before a look that failed is tried again, ms: it is no attempt, so it does not climb the ladder. */
-export const lookAgainDelay = (ladder: Ladder, step: number): number =>
-  Math.min(ladder.ladderMs[Math.min(step, ladder.ladderMs.length - 1)] ?? 5_000, 300_000);
+/**
+ * Wait before a look that failed is tried again, ms: as long as has passed since the request was given up, so that it doubles,
+ * from the first rung to five minutes. A look is no attempt and does not climb the ladder.
+ */
+export const lookAgainDelay = (ladder: Ladder, sinceMs: number): number =>
+  Math.min(Math.max(sinceMs, ladder.ladderMs[0] ?? 5_000), 300_000);

@@ -128,7 +128,13 @@ function resolvedBody(
 ): Resolved | undefined {
   if (delivery.body === null) return undefined;
   const schema = schemas.target(declaration.schema);
-  return resolveBody(delivery.body, delivery.open, delivery.createOnly, lookup, schema);
+  try {
+    return resolveBody(delivery.body, delivery.open, delivery.createOnly, lookup, schema);
+  } catch (cause) {
+    // one body that cannot be worked on must not keep the others of its group from theirs
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return { ok: false, problem: 'invalid', message: `cannot be made ready: ${why}` };
+  }
 }
 
 /** A document type that the connection no longer declares: refused by name, nothing is sent. */

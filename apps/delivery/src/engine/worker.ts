@@ -1,20 +1,17 @@
-import type { Connection, FindResult, Target } from '#contracts';
+import type { Connection, Target } from '#contracts';
 import type { Logger, Metrics } from '#platform';
 import type { SchemaSet } from '#schema';
-import { duplicate, happened, settle, type Context, type Ended, type Settlement } from '../core/outcome.ts';
-import type { Prepared } from '../core/lane.ts';
-import { doubtsOf, looked, repeatWord } from '../core/resolver.ts';
-import { again } from '../core/plan.ts';
-import { lookAgainDelay } from '../core/retry.ts';
+import { repeatWord } from '../core/resolver.ts';
 import { ENSURE_CONNECTION, TAKE_RATE } from '../sql/connection.ts';
+import type { Desk, Sendable } from './desk.ts';
 import { Guard } from './guard.ts';
 import { prepare, type Work } from './prepare.ts';
 import type { Recorder } from './recorder.ts';
-import { find, send } from './send.ts';
-import { rowFor, settleRow } from './settle-row.ts';
+import { deliver } from './request.ts';
 import { Bell } from './signal.ts';
 import { Slots } from './slots.ts';
 import type { Held, Store } from './store.ts';
+import { withoutRequest } from './without-request.ts';
 
 export interface WorkerOptions {
   store: Store;
@@ -25,12 +22,6 @@ export interface WorkerOptions {
   metrics: Metrics;
   log: Logger;
   reauthMs: number;
-}
-
-interface Sendable {
-  work: Work;
-  request: Prepared;
-  absent: boolean;
 }
 
 /** Longest sleep of the claim loop, ms: what NOTIFY missed is found by then. */
@@ -50,6 +41,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #guard: Guard;
   readonly #slots: Slots;
+  readonly #desk: Desk;
   readonly #bell = new Bell();
   readonly #ready: Sendable[] = [];
   /** every lane this process has claimed and not yet given back */
@@ -85,6 +77,7 @@ export class Worker {
       most: connection.budget.concurrency,
       leaseMs: store.leaseMs,
     });
+    this.#desk = { ...options, guard: this.#guard, slots: this.#slots, wakeIn: (ms) => this.#wakeIn(ms) };
   }
 
   get name(): string {
@@ -187,13 +180,13 @@ export class Worker {
       throw cause;
     }
     this.#busy -= decided.idle.length;
+    for (const work of decided.work) this.#take(work);
+    void this.#begin();
     if (decided.idle.length > 0) {
       await this.#giveBack(decided.idle.map(({ lane, dueMs }) => ({ ...lane, dueMs })));
       for (const { dueMs } of decided.idle) this.#wakeIn(dueMs);
     }
-    for (const work of decided.work) this.#take(work);
-    if (trying && this.#ready.length === 0 && this.#busy === 0) await this.#guard.nothingToTry();
-    void this.#begin();
+    if (trying && this.#busy === 0) await this.#guard.nothingToTry();
     return claimed.length;
   }
 
@@ -217,7 +210,7 @@ export class Worker {
       return;
     }
     const { log } = this.#options;
-    this.#other(work)
+    withoutRequest(this.#desk, work)
       .catch((cause: unknown) => {
         log.error({ err: cause, delivery: String(work.delivery.id) }, 'a delivery could not be handled');
       })
@@ -228,161 +221,6 @@ export class Worker {
           void this.#begin();
         }
       });
-  }
-
-  /** Everything but a request; answers with one where a look says that it is to be sent again. */
-  async #other(work: Work): Promise<Sendable | void> {
-    const { store, recorder } = this.#options;
-    const { lane, delivery, declaration, step } = work;
-    const nature = declaration.nature;
-    switch (step.do) {
-      case 'finish':
-        await recorder.record({
-          lane,
-          nature,
-          row: rowFor(lane, delivery, step.status, { step: 0, effect: step.effect, due_ms: 0 }),
-        });
-        return;
-      case 'review':
-        await recorder.record({
-          lane,
-          nature,
-          row: rowFor(lane, delivery, 'HELD_REVIEW', { review: step.reason, due_ms: nature === 'state' ? 0 : null }),
-        });
-        return;
-      case 'fail':
-        await recorder.record({
-          lane,
-          nature,
-          row: rowFor(lane, delivery, 'DEAD', {
-            error_class: step.errorClass,
-            error: step.message,
-            due_ms: nature === 'state' ? 0 : null,
-          }),
-        });
-        return;
-      case 'hold': {
-        const held = await store.hold(lane, delivery, step.missing, nature === 'state');
-        if (held === 'found') await store.release([{ ...lane, dueMs: 0 }]);
-        return;
-      }
-      case 'park':
-        await recorder.record({
-          lane,
-          nature,
-          row: rowFor(lane, delivery, 'PARKED', {
-            error_class: step.errorClass,
-            error: step.message,
-            keeps_doubt: true,
-          }),
-        });
-        return;
-      case 'happened':
-        await recorder.record(
-          settleRow(
-            lane,
-            delivery,
-            declaration,
-            happened(this.#context(work, again(step.attempt), true), step.targetId),
-            null,
-            true,
-          ),
-        );
-        return;
-      case 'not-happened':
-        await recorder.record({
-          lane,
-          nature,
-          row: rowFor(lane, delivery, step.refused ? 'DEAD' : 'RETRY_WAIT', {
-            error_class: step.refused ? 'VALUE' : 'CONNECTION',
-            error: step.refused
-              ? 'refused by the target, as an answer said that came late'
-              : 'not sent, as was learnt late',
-            closes: 'absent',
-            due_ms: 0,
-          }),
-        });
-        return;
-      case 'look':
-        return this.#look(work, again(step.attempt));
-    }
-  }
-
-  async #look(work: Work, request: Prepared): Promise<Sendable | void> {
-    const { recorder, connection, target } = this.#options;
-    const { lane, delivery, declaration, attempts } = work;
-    await this.#slots.enter();
-    const askedAt = performance.now();
-    const answer = await find(target, lane, request, connection.timeoutMs).finally(() => this.#slots.leave());
-    const ms = performance.now() - askedAt;
-    await this.#guard.ended(answer.found === 'failed' ? 'failure' : 'ok', ms, askedAt);
-    // the lane was loaded before we asked: by the database's clock this is at most when we asked
-    const next = looked(answer, attempts, declaration, work.now);
-    const evidence = [evidenceOf(answer)];
-    const nature = declaration.nature;
-    switch (next.do) {
-      case 'happened':
-        await recorder.record(
-          settleRow(
-            lane,
-            delivery,
-            declaration,
-            happened(this.#context(work, request, true), next.targetId),
-            null,
-            true,
-            { evidence },
-          ),
-        );
-        return;
-      case 'repeat':
-        return { work, request: next.request, absent: true };
-      case 'wait-for-settle': {
-        const due = Math.max(0, next.dueAt.getTime() - work.now.getTime() - ms) + 1;
-        await recorder.record({
-          lane,
-          nature,
-          row: rowFor(lane, delivery, 'UNKNOWN', {
-            error_class: 'UNKNOWN_OUTCOME',
-            error: 'not found yet; asked again after the settle time',
-            evidence,
-            looked: true,
-            keeps_doubt: true,
-            due_ms: due,
-          }),
-        });
-        this.#wakeIn(due);
-        return;
-      }
-      case 'look-again': {
-        const due = lookAgainDelay(connection.retry, delivery.step);
-        await recorder.record({
-          lane,
-          nature,
-          row: rowFor(lane, delivery, 'UNKNOWN', {
-            error_class: 'UNKNOWN_OUTCOME',
-            error: 'the look for it failed',
-            step: delivery.step + 1,
-            evidence,
-            keeps_doubt: true,
-            next_ms: due,
-            due_ms: due,
-          }),
-        });
-        this.#wakeIn(due);
-        return;
-      }
-      case 'park':
-        await recorder.record({
-          lane,
-          nature,
-          row: rowFor(lane, delivery, 'PARKED', {
-            error_class: next.errorClass,
-            error: next.message,
-            evidence,
-            keeps_doubt: true,
-          }),
-        });
-    }
   }
 
   /** Writes attempt rows for what is ready, as many at once as there is room for, and sends. */
@@ -430,6 +268,9 @@ export class Worker {
           }
         }
       }
+    } catch (cause) {
+      this.#options.log.warn({ err: cause }, `${this.name}: asking for the rate failed, trying again`);
+      setTimeout(() => void this.#begin(), 500).unref();
     } finally {
       this.#beginning = false;
     }
@@ -467,103 +308,29 @@ export class Worker {
     return row.granted;
   }
 
-  async #deliver({ work, request, absent }: Sendable, n: number, begunAt: number): Promise<void> {
-    const { store, recorder, connection, target, metrics, log } = this.#options;
-    const { lane, delivery, declaration, attempts } = work;
-    try {
-      await this.#slots.enter();
-      const sentAt = performance.now();
-      let answer: { ended: Ended; durationMs: number };
-      let found: FindResult | undefined;
-      try {
-        answer = await send({
-          target,
-          lane,
-          request,
-          begunAt,
-          leaseMs: store.leaseMs,
-          timeoutMs: connection.timeoutMs,
-          stop: () => (this.#guard.closed || this.#guard.trying ? undefined : 'breaker'),
-        });
-        if (answer.ended.outcome === 'duplicate' && declaration.canFind)
-          found = await find(target, lane, request, connection.timeoutMs);
-      } finally {
-        this.#slots.leave();
-        this.#begun--;
-        this.#busy--;
-        this.#bell.ring();
-        void this.#begin();
-      }
-      const doubtful = !absent && doubtsOf(attempts).length > 0;
-      const context = this.#context(work, request, doubtful);
-      const ended = await this.#forbidden(answer.ended);
-      const settlement =
-        ended.outcome === 'duplicate' ? duplicate(context, ended.httpStatus, idOf(found)) : settle(ended, context);
-      metrics.count('attempts', { connection: connection.name, outcome: settlement.attempt?.outcome ?? ended.outcome });
-      metrics.observe('attemptSeconds', { connection: connection.name }, (performance.now() - begunAt) / 1000);
-      if (ended.outcome !== 'not-sent') await this.#guard.ended(feeds(ended), answer.durationMs, sentAt);
-      if (settlement.connection?.do === 'hold') await this.#guard.hold(settlement.connection.forMs);
-      if (settlement.connection?.do === 'reauth') await this.#guard.needsReauth(settlement.connection.reason);
-      const evidence = found === undefined ? undefined : [evidenceOf(found)];
-      const recorded = await recorder.record(
-        settleRow(lane, delivery, declaration, settlement, n, doubtful, { evidence, requestHash: request.requestHash }),
-      );
-      if (!recorded) await this.#keepLate(work, n, ended, settlement);
-      else this.#wakeIn(settlement.dueInMs);
-    } catch (cause) {
-      log.error(
-        { err: cause, delivery: String(delivery.id) },
-        'recording an attempt failed: its lease ends and it is resolved as in doubt',
-      );
-    } finally {
-      this.#leased.delete(lane.id);
+  async #deliver(item: Sendable, n: number, begunAt: number): Promise<void> {
+    await deliver(this.#desk, item, n, begunAt, () => {
+      this.#begun--;
+      this.#busy--;
       this.#bell.ring();
-    }
-  }
-
-  async #keepLate(work: Work, n: number, ended: Ended, settlement: Settlement): Promise<void> {
-    const outcome = settlement.attempt?.outcome;
-    const definite = outcome === 'done' || outcome === 'rejected' || outcome === 'not-sent' ? outcome : null;
-    const status = 'httpStatus' in ended ? ended.httpStatus : undefined;
-    await this.#options.store.lateAnswer(
-      work.delivery.id,
-      n,
-      { late: true, at: new Date().toISOString(), outcome: ended.outcome, httpStatus: status ?? null },
-      definite,
-      settlement.targetId,
-    );
-  }
-
-  /** 403 means the record, unless our credentials as a whole are refused too: then it is as 401. */
-  async #forbidden(ended: Ended): Promise<Ended> {
-    if (ended.outcome !== 'rejected' || ended.httpStatus !== 403) return ended;
-    const probed = await this.#guard.probe();
-    if (probed === undefined || probed.ok) return { ...ended, errorClass: 'AUTH' };
-    return { outcome: 'retry', errorClass: 'AUTH', message: ended.message, httpStatus: 403 };
-  }
-
-  #context(work: Work, request: Prepared, doubtful: boolean): Context {
-    const { lane, delivery, declaration, more } = work;
-    return {
-      lane,
-      delivery,
-      declaration,
-      request,
-      ladder: this.#options.connection.retry,
-      doubtful,
-      more,
-      chance: Math.random(),
-    };
+      void this.#begin();
+    });
+    this.#forget(item.work.lane);
   }
 
   #done(work: Work): void {
     this.#busy--;
-    this.#leased.delete(work.lane.id);
+    this.#forget(work.lane);
+  }
+
+  /** The lane is given back; unless this process has claimed it anew meanwhile, under another token. */
+  #forget(lane: Held): void {
+    if (this.#leased.get(lane.id)?.token === lane.token) this.#leased.delete(lane.id);
     this.#bell.ring();
   }
 
   async #giveBack(lanes: readonly (Held & { dueMs: number | null })[]): Promise<void> {
-    for (const { id } of lanes) this.#leased.delete(id);
+    for (const lane of lanes) this.#forget(lane);
     if (lanes.length > 0) await this.#options.store.release(lanes);
   }
 
@@ -587,24 +354,4 @@ export class Worker {
     }, ms);
     this.#wakeTimers.add(timer);
   }
-}
-
-/** What a call says of the connection's health: business refusals and being asked to slow down say nothing bad. */
-function feeds(ended: Exclude<Ended, { outcome: 'not-sent' }>): 'ok' | 'failure' {
-  if (ended.outcome === 'in-doubt') return 'failure';
-  if (ended.outcome !== 'retry') return 'ok';
-  return ended.errorClass === 'CONNECTION' || ended.errorClass === 'INTERMITTENT' ? 'failure' : 'ok';
-}
-
-const evidenceOf = (answer: FindResult): unknown => ({
-  at: new Date().toISOString(),
-  found: answer.found,
-  asked: answer.evidence,
-  ...(answer.found === 'one' ? { targetId: answer.targetId, requestKeyMatches: answer.requestKeyMatches } : {}),
-});
-
-function idOf(found: FindResult | undefined): Parameters<typeof duplicate>[2] {
-  if (found === undefined) return 'cannot';
-  if (found.found === 'one') return { id: found.targetId, ours: found.requestKeyMatches };
-  return found.found;
 }

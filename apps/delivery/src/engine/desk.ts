@@ -1,0 +1,54 @@
+import type { Connection, FindResult, Target } from '#contracts';
+import type { Logger, Metrics } from '#platform';
+import type { Prepared } from '../core/lane.ts';
+import type { Context } from '../core/outcome.ts';
+import type { Guard } from './guard.ts';
+import type { Work } from './prepare.ts';
+import type { Recorder } from './recorder.ts';
+import type { Slots } from './slots.ts';
+import type { Store } from './store.ts';
+
+/** What whoever handles one lane of a connection works with. */
+export interface Desk {
+  store: Store;
+  recorder: Recorder;
+  connection: Connection;
+  target: Target;
+  metrics: Metrics;
+  log: Logger;
+  guard: Guard;
+  slots: Slots;
+  /** the lane is due again in so many ms; null: when something wakes it */
+  wakeIn(ms: number | null): void;
+}
+
+/** A request decided on and not yet written down. */
+export interface Sendable {
+  work: Work;
+  request: Prepared;
+  /** a second empty look says that the earlier ones did not happen: closed with the attempt row */
+  absent: boolean;
+}
+
+export const contextOf = ({ connection }: Desk, work: Work, request: Prepared, doubtful: boolean): Context => ({
+  lane: work.lane,
+  delivery: work.delivery,
+  declaration: work.declaration,
+  request,
+  ladder: connection.retry,
+  doubtful,
+  more: work.more,
+  chance: Math.random(),
+});
+
+/** What was asked and answered, and when; kept with the attempt. */
+export const evidenceOf = (answer: FindResult): unknown => ({
+  at: new Date().toISOString(),
+  found: answer.found,
+  asked: answer.evidence,
+  ...(answer.found === 'one' ? { targetId: answer.targetId, requestKeyMatches: answer.requestKeyMatches } : {}),
+});
+
+/** A connection's state that cannot be written must not lose the outcome of a request: said, and gone on without. */
+export const spare = ({ log, connection }: Desk, work: Promise<unknown>): Promise<unknown> =>
+  work.catch((cause: unknown) => log.warn({ err: cause }, `${connection.name}: writing its state failed`));

@@ -1,0 +1,84 @@
+import { happened } from '../core/outcome.ts';
+import { again } from '../core/plan.ts';
+import { contextOf, type Desk, type Sendable } from './desk.ts';
+import { look } from './look.ts';
+import type { Work } from './prepare.ts';
+import { rowFor, settleRow } from './settle-row.ts';
+
+/** Everything but a request; answers with one where a look says that it is to be sent again. */
+export async function withoutRequest(desk: Desk, work: Work): Promise<Sendable | void> {
+  const { store, recorder } = desk;
+  const { lane, delivery, declaration, step } = work;
+  const nature = declaration.nature;
+  switch (step.do) {
+    case 'finish':
+      await recorder.record({
+        lane,
+        nature,
+        row: rowFor(lane, delivery, step.status, { step: 0, effect: step.effect, due_ms: 0 }),
+      });
+      return;
+    case 'review':
+      await recorder.record({
+        lane,
+        nature,
+        row: rowFor(lane, delivery, 'HELD_REVIEW', { review: step.reason, due_ms: nature === 'state' ? 0 : null }),
+      });
+      return;
+    case 'fail':
+      await recorder.record({
+        lane,
+        nature,
+        row: rowFor(lane, delivery, 'DEAD', {
+          error_class: step.errorClass,
+          error: step.message,
+          due_ms: nature === 'state' ? 0 : null,
+        }),
+      });
+      return;
+    case 'hold': {
+      const held = await store.hold(lane, delivery, step.missing, nature === 'state');
+      if (held === 'found') await store.release([{ ...lane, dueMs: 0 }]);
+      return;
+    }
+    case 'park':
+      await recorder.record({
+        lane,
+        nature,
+        row: rowFor(lane, delivery, 'PARKED', {
+          error_class: step.errorClass,
+          error: step.message,
+          keeps_doubt: true,
+        }),
+      });
+      return;
+    case 'happened':
+      await recorder.record(
+        settleRow(
+          lane,
+          delivery,
+          declaration,
+          happened(contextOf(desk, work, again(step.attempt), true), step.targetId),
+          null,
+          true,
+        ),
+      );
+      return;
+    case 'not-happened':
+      await recorder.record({
+        lane,
+        nature,
+        row: rowFor(lane, delivery, step.refused ? 'DEAD' : 'RETRY_WAIT', {
+          error_class: step.refused ? 'VALUE' : 'CONNECTION',
+          error: step.refused
+            ? 'refused by the target, as an answer said that came late'
+            : 'not sent, as was learnt late',
+          closes: 'absent',
+          due_ms: 0,
+        }),
+      });
+      return;
+    case 'look':
+      return look(desk, work, again(step.attempt));
+  }
+}
