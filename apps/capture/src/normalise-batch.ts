@@ -13,6 +13,8 @@ import type { Vocabulary } from './vocabulary.ts';
 
 /** Rows of one record in one batch: a record with a thousand must not hold up the others of its batch. */
 const ROWS_PER_RECORD = 50;
+/** Bytes of payload in one batch: two hundred records with a mebibyte each would be gigabytes by the time they are events. */
+const BYTES = 8 * 1024 * 1024;
 
 export interface BatchResult {
   published: WaitingRow[];
@@ -55,11 +57,13 @@ export class NormaliseBatch {
       leases.map(({ key }) => key),
       most,
       this.connections,
+      BYTES,
     ]);
     const decided: Decided[] = [];
     for (const row of rows) decided.push({ row, result: await this.#decide(row) });
     try {
-      return await this.#settle(leases, decided, most);
+      const result = await this.#settle(leases, decided, most);
+      return { ...result, unfinished: [...new Set([...result.unfinished, ...behindTheCut(leases, rows)])] };
     } catch (error) {
       if (isAway(error)) throw error;
       if (leases.length === 1 && most === 1) return this.#settle(leases, setAside(decided, error), most);
@@ -114,6 +118,15 @@ export class NormaliseBatch {
       };
     });
   }
+}
+
+/** Records whose rows, or some of them, did not fit into the batch. Those without a row may have none: they are asked again. */
+function behindTheCut(leases: readonly Lease[], rows: readonly WaitingRow[]): string[] {
+  const last = rows.at(-1);
+  if (last === undefined || BigInt(rows.length) === last.candidates) return [];
+  const whole = new Set(rows.map(({ key }) => key));
+  whole.delete(last.key);
+  return leases.map(({ key }) => key).filter((key) => !whole.has(key));
 }
 
 async function holdLeases(tx: Transaction, leases: readonly Lease[]): Promise<Set<string>> {

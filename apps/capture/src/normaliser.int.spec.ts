@@ -129,6 +129,24 @@ describe('the normaliser', () => {
     expect(await outbox()).toEqual({ 'acme:customer:many': upTo(120), 'acme:customer:one': [1] });
   });
 
+  it('takes no more payload into one batch than memory should hold, and comes to the end of it all the same', async () => {
+    const large = (record: string, version: number): RawEvent =>
+      customer(record, version, {
+        data: `{"id":"${record}","name":"${'x'.repeat(1_000_000)}","kind":"COMPANY","status":"ACTIVE"}`,
+      });
+    const keys = upTo(4).map((record) => `acme:customer:large-${record}`);
+    await store().keep(
+      crm,
+      upTo(4).flatMap((record) => upTo(5).map((version) => large(`large-${record}`, version))),
+    );
+    const { published, unfinished } = await batchOn().run(await claim(keys));
+    expect(published).toHaveLength(9);
+    expect(unfinished.toSorted()).toEqual(keys.slice(1));
+    start({ pollMs: 60_000 }).wake(unfinished);
+    await eventually(waiting, (count) => count === 0);
+    expect(await outbox()).toEqual(Object.fromEntries(keys.map((key) => [key, upTo(5)])));
+  });
+
   it('waits for a registry that is away and goes on by itself', async () => {
     await store().keep(crm, [customer('a', 1)]);
     let asked = 0;
