@@ -61,12 +61,12 @@ export async function nemesis(random: Seeded, proxy: TcpProxy, stop: AbortSignal
   };
   const pause = (ms: number): Promise<void> => wait(ms, undefined, { signal: stop }).catch(() => {});
   while (!stop.aborted) {
-    await pause(200 + random.below(600));
+    await pause(500 + random.below(1_000));
     if (stop.aborted) break;
     const name = random.pick(Object.keys(faults));
     did.push(name);
     faults[name]!();
-    await pause(100 + random.below(400));
+    await pause(100 + random.below(300));
     proxy.heal();
   }
   return did;
