@@ -82,6 +82,34 @@ describe('starting and stopping', () => {
     expect(await product.stop()).toBe(0);
   }, 120_000);
 
+  it('ends with one line when its PostgreSQL has ended, and goes on with all it had accepted at the next start', async () => {
+    const data = dataFolder();
+    const own = await freePorts();
+    let product = await startProduct({ data: data.path, ports: own });
+    await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 30, seed: 'postgres' });
+    const pid = Number(readFileSync(join(data.path, 'postgres/cluster/postmaster.pid'), 'utf8').split('\n')[0]);
+    process.kill(pid, 'SIGQUIT'); // as a crash: no checkpoint, recovery at the next start
+    await until(
+      async () => product.output(),
+      (text) => text.includes('the embedded PostgreSQL has ended'),
+      {
+        within: 30_000,
+        what: 'the product says so',
+      },
+    );
+    expect(await product.stop()).toBe(1);
+    expect(processesOf(data.path)).toEqual([]);
+    product = await startProduct({ data: data.path, ports: own });
+    await until(
+      () => status(product.url),
+      (answer) =>
+        settled(answer) && answer.flows.find((flow) => flow.name === 'order-postings')!.finished['delivered'] === 30,
+      { within: 60_000, what: 'all thirty arrive' },
+    );
+    expect(await product.stop()).toBe(0);
+    data.remove();
+  }, 240_000);
+
   it.each(['port', 'metrics', 'sandbox'] as const)(
     'says in one line that the %s port is taken',
     async (which) => {

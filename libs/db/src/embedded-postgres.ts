@@ -37,6 +37,8 @@ export interface EmbeddedPostgres {
   url: string;
   port: number;
   pid: number;
+  /** resolves when the server has ended, by `stop` or by itself */
+  ended: Promise<void>;
   /** fast shutdown; resolves when the server has ended */
   stop(): Promise<void>;
 }
@@ -68,7 +70,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   );
   const url = `postgres://crossdock:${password}@127.0.0.1:${port}/crossdock`;
   await ready(child, url, port);
-  return { url, port, pid: child.pid!, stop: () => stop(child) };
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  return { url, port, pid: child.pid!, ended, stop: () => stop(child) };
 }
 
 /** Stops a server left behind and removes its data; the copied binaries stay. The caller holds the folder's lock. */

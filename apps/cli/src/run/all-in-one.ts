@@ -30,6 +30,8 @@ export async function runAllInOne(options: AllInOneOptions, io: Io): Promise<num
   await checkProject(environment);
   const stopped = stopSignal();
   const undo: (() => Promise<void> | void)[] = [];
+  let lost: Promise<'lost'> = new Promise(() => {});
+  let code: number = EXIT.ok;
   try {
     const lock = lockData(state);
     undo.unshift(() => lock.release());
@@ -39,6 +41,7 @@ export async function runAllInOne(options: AllInOneOptions, io: Io): Promise<num
       const server = await startEmbeddedPostgres({ dataDir: state, port: environment.postgresPort });
       undo.unshift(() => server.stop());
       environment.databaseUrl = server.url;
+      lost = server.ended.then(() => 'lost');
     }
     await migrate(environment.databaseUrl);
     if (options.kafka) {
@@ -59,12 +62,16 @@ export async function runAllInOne(options: AllInOneOptions, io: Io): Promise<num
     if (app) {
       undo.unshift(() => app.close());
       greet(environment, app.url ?? '', app.metricsUrl, io);
-      await stopped;
+      if ((await Promise.race([stopped, lost])) === 'lost') {
+        io.err('crossdock: the embedded PostgreSQL has ended; what was accepted is kept, start again to go on');
+        code = EXIT.failed;
+        undo.shift(); // the stages: without a database they have nothing to put in order
+      }
     }
   } finally {
     await stopInOrder(undo);
   }
-  process.exit(EXIT.ok);
+  process.exit(code);
 }
 
 /**
