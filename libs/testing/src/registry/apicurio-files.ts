@@ -23,6 +23,7 @@ export async function apicurioJar(cache: string): Promise<string> {
   try {
     await promisify(execFile)('mvn', ['-B', '-q', UNPACK, artifact, `-DoutputDirectory=${fresh}`], {
       timeout: DOWNLOAD_WITHIN_MS,
+      cwd: cache, // without a project the plugin leaves a marker where it stands
     });
     renameSync(fresh, home);
   } catch (error) {
