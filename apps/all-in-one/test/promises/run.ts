@@ -35,8 +35,6 @@ export interface RunResult {
   story: string;
   history: History;
   faultsApplied: number;
-  /** ms from the end of the last fault until all was finished */
-  recoveredAfterMs: number;
 }
 
 /** Sends, disturbs, heals, waits, reads every witness, and compares. */
@@ -93,12 +91,12 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
   const recoveredAfterMs = Math.round(performance.now() - healedAt);
   const history = await collectHistory(world.product(), events.flat(), sent);
   const anomalies = checkHistory(history);
-  const story = await storyOf(world.product().url, options.seed, did.flat(), anomalies);
+  const told = await storyOf(world.product().url, options.seed, did.flat(), anomalies);
+  const story = `${faultsApplied} faults, recovered after ${recoveredAfterMs} ms\n${told}`;
   return {
     anomalies,
     story,
     history,
-    recoveredAfterMs,
     faultsApplied,
   };
 }
