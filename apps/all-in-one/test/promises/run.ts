@@ -77,7 +77,7 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
     const { rules } = await getJson<{ rules: { applied: number }[] }>(`${sandbox}/faults`);
     return rules.filter((rule) => rule.applied > 0).length;
   };
-  await until(applied, (so) => so >= plan.length / 3, { within: 20_000, what: 'the faults' }).catch(() => undefined);
+  await until(applied, (so) => so >= plan.length / 4, { within: 20_000, what: 'the faults' }).catch(() => undefined);
   const faultsApplied = await applied();
   await sendJson('DELETE', `${sandbox}/faults`);
   world.toTargets.heal();
