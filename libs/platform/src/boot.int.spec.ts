@@ -98,6 +98,13 @@ describe('a booted stage', () => {
     expect(await (await get('nowhere')).json()).toMatchObject({ status: 404, code: 'CROSSDOCK_API_NO_ROUTE' });
   });
 
+  it('answers a path that cannot be read as a problem document that echoes nothing', async () => {
+    const answer = await fetch(`${running.url}/things/%ff-secret`);
+    expect(answer.status).toBe(400);
+    expect(answer.headers.get('content-type')).toContain('application/problem+json');
+    expect(await answer.text()).not.toContain('secret');
+  });
+
   it('hands bodies over as the bytes they came as, whatever they claim to be', async () => {
     for (const type of ['application/json', 'text/plain', 'application/cloudevents+json; charset=utf-8']) {
       const sent = await fetch(`${running.url}/things/bytes`, {

@@ -4,7 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { AddressInfo } from 'node:net';
 import { portError, serveMetrics } from './http/metrics-server.ts';
 import { PermissionGuard } from './http/permission.ts';
-import { ProblemFilter } from './http/problem.ts';
+import { ProblemFilter, refuseRequest } from './http/problem.ts';
 import { PlatformModule, type Runtime } from './platform.module.ts';
 import { connectStrategy } from './transport/connect-strategy.ts';
 import { Transports } from './transports.ts';
@@ -45,6 +45,7 @@ export async function boot(options: BootOptions): Promise<RunningApp> {
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: 2_048 },
     forceCloseConnections: 'idle',
+    frameworkErrors: refuseRequest,
   });
   const app = await NestFactory.create<NestFastifyApplication>(
     { module: RootModule, imports: [PlatformModule.of(runtime), options.module] },

@@ -62,6 +62,12 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
+/** What Fastify refuses before a route is found (a broken escape, a path too long): the same documents, nothing echoed. */
+export function refuseRequest(error: unknown, _request: unknown, reply: FastifyReply): void {
+  const problem = problemOf(error);
+  void reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
 function problemOf(error: unknown): Problem {
   if (error instanceof ProblemError) return error.problem;
   const make = (status: number, code: string, detail?: string): Problem => ({
