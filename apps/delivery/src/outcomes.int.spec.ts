@@ -37,9 +37,25 @@ describe('outcomes', () => {
     const w = await at.running();
     w.target.put('salesOrder', 't:e:r1', 'OLD');
     const event = await w.send({ document: 'salesOrder', body: { a: 1 } });
-    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ adopted: true, target_id: 'OLD', attempts: 2 });
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ adopted: false, target_id: 'OLD', attempts: 2 });
     expect(w.target.applied).toMatchObject([{ operation: 'update', body: '{"a":1}' }]);
     expect(w.target.applied[0]!.requestKey).toMatch(/:adopt$/);
+  });
+
+  it('looks for the id of an upsert whose answer does not say it, because others wait for it', async () => {
+    const w = await at.running();
+    w.target.fault(answer({ outcome: 'done', httpStatus: 200 }));
+    w.target.findAnswer = { found: 'one', targetId: 'F1', requestKeyMatches: false, evidence: 'GET' };
+    const event = await w.send({ document: 'customer', key: 'no-id' });
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ target_id: 'F1', attempts: 1 });
+  });
+
+  it('sends an upsert again when neither its answer nor a look says the id', async () => {
+    const w = await at.running();
+    w.target.fault(answer({ outcome: 'done', httpStatus: 200 }));
+    w.target.findAnswer = { found: 'failed', message: 'away', evidence: 'GET' };
+    const event = await w.send({ document: 'customer', key: 'no-id-again' });
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ target_id: expect.any(String), attempts: 2 });
   });
 
   it('parks a fact whose key exists and is not ours', async () => {

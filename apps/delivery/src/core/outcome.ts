@@ -90,7 +90,9 @@ const base = (context: Context): Settlement => ({
 function done(ended: Extract<WriteResult, { outcome: 'done' }>, context: Context): Settlement {
   const { declaration, lane, request } = context;
   const targetId = ended.targetId ?? (declaration.idIsKey ? lane.key : null);
-  if (request.operation === 'create' && targetId === null)
+  // what waits for this record needs its id: an upsert is repeated for it too, but only while nobody knows it
+  const idIsNeeded = request.operation === 'create' || (request.operation === 'write' && lane.targetId === null);
+  if (idIsNeeded && targetId === null)
     return inDoubt(
       { outcome: 'in-doubt', errorClass: 'PARSE', message: 'the answer holds no id', httpStatus: ended.httpStatus },
       context,

@@ -1,4 +1,5 @@
 import type { FindResult } from '#contracts';
+import type { Prepared } from '../core/lane.ts';
 import { duplicate, settle, type Ended, type Settlement } from '../core/outcome.ts';
 import { doubtsOf } from '../core/resolver.ts';
 import { contextOf, evidenceOf, spare, type Desk, type Sendable } from './desk.ts';
@@ -34,7 +35,7 @@ export async function deliver(
         timeoutMs: connection.timeoutMs,
         stop: () => (desk.guard.closed || desk.guard.trying ? undefined : 'breaker'),
       });
-      if (answer.ended.outcome === 'duplicate' && declaration.canFind)
+      if (declaration.canFind && (answer.ended.outcome === 'duplicate' || lacksId(answer.ended, work, request)))
         found = await find(target, lane, request, connection.timeoutMs);
     } finally {
       desk.slots.leave();
@@ -42,7 +43,7 @@ export async function deliver(
     }
     const doubtful = !absent && doubtsOf(attempts).length > 0;
     const context = contextOf(desk, work, request, doubtful);
-    const ended = await forbidden(desk, answer.ended);
+    const ended = withId(await forbidden(desk, answer.ended), found);
     const settlement =
       ended.outcome === 'duplicate' ? duplicate(context, ended.httpStatus, idOf(found)) : settle(ended, context);
     metrics.count('attempts', { connection: connection.name, outcome: settlement.attempt?.outcome ?? ended.outcome });
@@ -98,4 +99,15 @@ function idOf(found: FindResult | undefined): Parameters<typeof duplicate>[2] {
   if (found === undefined) return 'cannot';
   if (found.found === 'one') return { id: found.targetId, ours: found.requestKeyMatches };
   return found.found;
+}
+
+/** An upsert that happened, of a record whose id nobody knows, and the answer does not say it: a look may. */
+function lacksId(ended: Ended, { lane, declaration }: Work, request: Prepared): boolean {
+  if (ended.outcome !== 'done' || ended.targetId !== undefined) return false;
+  return request.operation === 'write' && lane.targetId === null && !declaration.idIsKey;
+}
+
+function withId(ended: Ended, found: FindResult | undefined): Ended {
+  if (ended.outcome !== 'done' || ended.targetId !== undefined || found?.found !== 'one') return ended;
+  return { ...ended, targetId: found.targetId };
 }

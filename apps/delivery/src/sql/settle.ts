@@ -80,6 +80,8 @@ export const RESULT_COLUMNS = `d.lane_id, d.id, d.status, d.tenant, d.flow, d.co
  * released. A row whose lane has another token or holder changes nothing and its lane is missing from the answer; so the same
  * transaction run again after a COMMIT whose answer was lost changes nothing either.
  *
+ * An adopted record that got its update is delivered and no duplicate any more.
+ *
  * `finished_at` is set for PARKED and DEAD too: a result is written for them.
  */
 export const SETTLE: Statement = {
@@ -111,7 +113,7 @@ with input as (
 ), delivered as (
   update delivery d set status = m.status, error_class = m.error_class, error = m.error, step = m.step,
          next_attempt_at = case when m.next_ms is null then null else clock_timestamp() + m.next_ms * interval '1 ms' end,
-         review = coalesce(m.review, d.review), waiting_for = m.waiting_for, adopted = d.adopted or m.adopted,
+         review = coalesce(m.review, d.review), waiting_for = m.waiting_for, adopted = (d.adopted or m.adopted) and not (m.effect and m.operation = 'update'),
          attempts = d.attempts - m.uncounted::int, target_id = coalesce(m.target_id, d.target_id),
          delivered_revision = case when m.status = 'DELIVERED' then d.revision else d.delivered_revision end,
          changed_at = clock_timestamp(),
