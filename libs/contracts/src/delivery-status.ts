@@ -118,3 +118,24 @@ export const TRANSITIONS: Readonly<Record<DeliveryStatus, readonly DeliveryStatu
 
 /** The words of `GET /api/v1/status` and of `completed{outcome}`. */
 export type FinishedWord = 'delivered' | 'duplicate' | 'ignored' | 'skipped' | 'superseded' | 'resolved' | 'cancelled';
+
+/** `adopted`: the record was there already and got no update. Undefined while it moves or a person is needed. */
+export function finishedWord(status: DeliveryStatus, adopted: boolean): FinishedWord | undefined {
+  switch (status) {
+    case 'DELIVERED':
+      return adopted ? 'duplicate' : 'delivered';
+    case 'IGNORED':
+      return 'ignored';
+    case 'SKIPPED_NOCHANGE':
+    case 'SKIPPED_STALE':
+      return 'skipped';
+    case 'RESOLVED_SUPERSEDED':
+      return 'superseded';
+    case 'RESOLVED_MANUAL':
+      return 'resolved';
+    case 'CANCELLED':
+      return 'cancelled';
+    default:
+      return undefined;
+  }
+}

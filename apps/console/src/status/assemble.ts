@@ -1,4 +1,4 @@
-import { Decimal, type Configuration, type DeliveryStatus, type FinishedWord } from '#contracts';
+import { Decimal, finishedWord, type Configuration, type DeliveryStatus, type FinishedWord } from '#contracts';
 import { iso, money } from '../api/json.ts';
 import type { CaptureCounts } from './capture-counts.ts';
 import type { ConnectionState } from './connection-states.ts';
@@ -102,22 +102,13 @@ function flowStatus(name: string, configuration: Configuration, facts: StatusFac
   };
 }
 
-/** The word of the status answer; a delivery that was adopted without an update counts as duplicate. */
+/** The word of the status answer. */
 export function wordOf(status: DeliveryStatus, adopted: boolean): FinishedWord | UnfinishedWord {
+  return finishedWord(status, adopted) ?? unfinishedWord(status);
+}
+
+function unfinishedWord(status: DeliveryStatus): UnfinishedWord {
   switch (status) {
-    case 'DELIVERED':
-      return adopted ? 'duplicate' : 'delivered';
-    case 'IGNORED':
-      return 'ignored';
-    case 'SKIPPED_NOCHANGE':
-    case 'SKIPPED_STALE':
-      return 'skipped';
-    case 'RESOLVED_SUPERSEDED':
-      return 'superseded';
-    case 'RESOLVED_MANUAL':
-      return 'resolved';
-    case 'CANCELLED':
-      return 'cancelled';
     case 'PENDING':
       return 'pending';
     case 'IN_FLIGHT':

@@ -1,6 +1,6 @@
+import { finishedWord } from '#contracts';
 import { CrossdockError } from '#contracts';
 import type { Logger, Metrics } from '#platform';
-import { finishedWord } from './results.ts';
 import type { Settled, Store, ToSettle } from './store.ts';
 
 interface Waiting {

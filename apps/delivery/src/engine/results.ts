@@ -1,4 +1,4 @@
-import { Decimal, eventId, FINISHED, RESULT_TOPIC, type DeliveryStatus, type FinishedWord } from '#contracts';
+import { Decimal, eventId, FINISHED, finishedWord, RESULT_TOPIC, type DeliveryStatus } from '#contracts';
 import type { Transaction } from '#db';
 import { appendEvents, type EncodedEvent } from '#outbox';
 import { frame, type AvroSchema, type SchemaRegistry, type SchemaSet } from '#schema';
@@ -7,27 +7,6 @@ import type { SettledRow } from '../sql/settle.ts';
 
 /** What the results' entity is called in ids and the outbox. */
 const ENTITY = 'sync-result';
-
-/** The word of the status report and of `completed{outcome}`; undefined while a person is needed. */
-export function finishedWord(status: DeliveryStatus, adopted: boolean): FinishedWord | undefined {
-  switch (status) {
-    case 'DELIVERED':
-      return adopted ? 'duplicate' : 'delivered';
-    case 'IGNORED':
-      return 'ignored';
-    case 'SKIPPED_NOCHANGE':
-    case 'SKIPPED_STALE':
-      return 'skipped';
-    case 'RESOLVED_SUPERSEDED':
-      return 'superseded';
-    case 'RESOLVED_MANUAL':
-      return 'resolved';
-    case 'CANCELLED':
-      return 'cancelled';
-    default:
-      return undefined;
-  }
-}
 
 const isFinal = (status: DeliveryStatus): boolean => FINISHED.has(status) || status === 'PARKED' || status === 'DEAD';
 
