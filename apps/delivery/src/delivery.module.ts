@@ -32,6 +32,7 @@ const EVENT_LOG = Symbol('event log of delivery');
 const SCHEMAS = Symbol('schemas of delivery');
 const TARGETS = Symbol('targets of delivery');
 const log = logger('delivery');
+const GROUP = 'delivery';
 
 /** The wiring of this room: targets of the configuration, the database, and one group that reads documents and what is set aside. */
 @Module({
@@ -57,31 +58,36 @@ const log = logger('delivery');
     },
     {
       provide: EVENT_LOG,
-      inject: [ENVIRONMENT, DATABASE, TARGETS, Transports],
+      inject: [ENVIRONMENT, DATABASE, TARGETS, Transports, Metrics],
       useFactory: async (
         { kafka }: Environment,
         database: Database,
         targets: ReadonlyMap<string, Target>,
         transports: Transports,
+        metrics: Metrics,
       ): Promise<EventLog> => {
         const eventLog = await openEventLog({ kafka: connectionOf(kafka), database });
         const documents = topicsOf(targets);
         const declared = declareTopics(documents);
         await eventLog.ensureTopics(declared);
+        const topics = {
+          documents: documents.map((at) => documentTopic(at.schema, at.connection, at.document)),
+          unrouted: [UNROUTED_TOPIC],
+          'dead-letters': declared.filter(({ writer }) => writer === 'event-log').map(({ name }) => name),
+        };
         transports.add(
           new EventLogStrategy({
             eventLog,
             transportId: DELIVERY,
-            group: 'delivery',
-            topics: {
-              documents: documents.map((at) => documentTopic(at.schema, at.connection, at.document)),
-              unrouted: [UNROUTED_TOPIC],
-              'dead-letters': declared.filter(({ writer }) => writer === 'event-log').map(({ name }) => name),
+            group: GROUP,
+            topics,
+            onProblem: ({ kind, topic, partition, message, cause }) => {
+              metrics.count('logProblems', { kind });
+              log.warn({ kind, topic, partition, err: cause }, message);
             },
-            onProblem: ({ kind, topic, partition, message, cause }) =>
-              log.warn({ kind, topic, partition, err: cause }, message),
           }),
         );
+        metrics.onScrape(() => collectLag(eventLog, Object.values(topics).flat(), metrics));
         return eventLog;
       },
     },
@@ -154,6 +160,13 @@ const topicsOf = (targets: ReadonlyMap<string, Target>): DocumentTopicInput[] =>
   [...targets].flatMap(([connection, target]) =>
     [...target.documents.values()].map(({ schema, document }) => ({ schema, connection, document })),
   );
+
+/** How far this group is behind the end of each topic it reads. */
+async function collectLag(eventLog: EventLog, topics: string[], metrics: Metrics): Promise<void> {
+  const behind = new Map(topics.map((topic) => [topic, 0]));
+  for (const { topic, lag } of await eventLog.lag(GROUP, topics)) behind.set(topic, behind.get(topic)! + Number(lag));
+  for (const [topic, lag] of behind) metrics.set('logLag', { group: GROUP, topic }, lag);
+}
 
 /** The log takes plain text where the environment keeps a secret. */
 function connectionOf(kafka: Environment['kafka']) {

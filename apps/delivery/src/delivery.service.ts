@@ -49,15 +49,24 @@ export class DeliveryService {
     await Promise.all([...this.#options.targets.values()].map((target) => target.close()));
   }
 
-  takeIn(records: readonly StoredRecord[]): Promise<Refused[]> {
-    return this.#intake.take(records);
+  async takeIn(records: readonly StoredRecord[]): Promise<Refused[]> {
+    const refused = await this.#intake.take(records);
+    this.#countDead(refused.length);
+    return refused;
   }
 
-  unrouted(records: readonly StoredRecord[]): Promise<number[]> {
-    return storeUnrouted(this.#options.database, records);
+  async unrouted(records: readonly StoredRecord[]): Promise<number[]> {
+    const refused = await storeUnrouted(this.#options.database, records);
+    this.#countDead(refused.length);
+    return refused;
   }
 
   deadLetters(records: readonly StoredRecord[]): Promise<void> {
     return storeDeadLetters(this.#options.database, records);
+  }
+
+  /** What a handler refuses is written to the dead-letter topic by the log. */
+  #countDead(count: number): void {
+    if (count > 0) this.#options.metrics.count('deadLetters', { stage: 'delivery' }, count);
   }
 }

@@ -105,9 +105,10 @@ describe('orders of people', () => {
     const orders = await order(w);
     await orders.place('pause', { connection: w.connection.name });
     const event = await w.send({});
-    await until('it was looked at', () =>
-      w.metrics.text().then((text) => text.includes(`connection_active{connection="${w.connection.name}"} 0`)),
-    );
+    const [row] = await w.database.query('select state from connection_state where connection = $1', [
+      w.connection.name,
+    ]);
+    expect(row).toEqual({ state: 'paused' });
     expect(await w.status(event)).toBe('PENDING');
     await orders.place('resume', { connection: w.connection.name });
     await becomes(w, event, 'DELIVERED');

@@ -51,6 +51,8 @@ export interface Context {
 
 /** Longest time a Retry-After may hold a connection: what asks for more is a mistake of the target. */
 const LONGEST_HOLD_MS = 3_600_000;
+/** Shortest: `Retry-After: 0` and a date in the past are no leave to ask in a loop. */
+const SHORTEST_HOLD_MS = 1_000;
 
 /**
  * The table of outcomes (pipeline.md section 7) for a request that was written down as an attempt. `duplicate` is not
@@ -144,7 +146,7 @@ function retry(ended: Extract<WriteResult, { outcome: 'retry' }>, context: Conte
       connection: { do: 'reauth', reason: ended.message },
     };
   if (ended.retryAfterMs !== undefined) {
-    const forMs = Math.min(ended.retryAfterMs, LONGEST_HOLD_MS);
+    const forMs = Math.min(ended.retryAfterMs || SHORTEST_HOLD_MS, LONGEST_HOLD_MS);
     return {
       ...base(context),
       ...error,

@@ -1,7 +1,7 @@
 import type { Connection, ProbeResult, Target } from '#contracts';
 import type { Database } from '#db';
 import { createMeter, type Meter } from '#http';
-import type { Logger, Metrics } from '#platform';
+import type { Logger } from '#platform';
 import {
   CLOSE_BREAKER,
   HALF_OPEN,
@@ -21,7 +21,6 @@ export interface GuardOptions {
   connection: Connection;
   target: Target;
   holder: string;
-  metrics: Metrics;
   log: Logger;
   /** how often credentials that were refused are tried, ms */
   reauthMs: number;
@@ -90,7 +89,7 @@ export class Guard {
   }
 
   async refresh(): Promise<void> {
-    const { database, connection, metrics, changed } = this.#options;
+    const { database, connection, changed } = this.#options;
     const before = this.#row;
     const [row] = await database.query<ConnectionRow>(READ_CONNECTION, [connection.name]);
     if (row === undefined) return;
@@ -99,8 +98,6 @@ export class Guard {
       this.#trial = undefined;
       if (before.breaker !== 'closed') this.#meter.reset();
     }
-    metrics.set('breakerOpen', { connection: connection.name }, row.breaker === 'closed' ? 0 : 1);
-    metrics.set('connectionActive', { connection: connection.name }, row.state === 'active' ? 1 : 0);
     const usable = (at: ConnectionRow): boolean => at.breaker === 'closed' && at.state === 'active';
     if (usable(row) && !usable(before)) changed();
   }

@@ -35,6 +35,7 @@ export async function deliver(
         timeoutMs: connection.timeoutMs,
         stop: () => (desk.guard.closed || desk.guard.trying ? undefined : 'breaker'),
       });
+      answer.ended = await forbidden(desk, answer.ended);
       if (declaration.canFind && (answer.ended.outcome === 'duplicate' || lacksId(answer.ended, work, request)))
         found = await find(target, lane, request, connection.timeoutMs);
     } finally {
@@ -43,7 +44,7 @@ export async function deliver(
     }
     const doubtful = !absent && doubtsOf(attempts).length > 0;
     const context = contextOf(desk, work, request, doubtful);
-    const ended = withId(await forbidden(desk, answer.ended), found);
+    const ended = withId(answer.ended, found);
     const settlement =
       ended.outcome === 'duplicate' ? duplicate(context, ended.httpStatus, idOf(found)) : settle(ended, context);
     metrics.count('attempts', { connection: connection.name, outcome: settlement.attempt?.outcome ?? ended.outcome });

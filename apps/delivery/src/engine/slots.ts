@@ -3,7 +3,8 @@ import { GIVE_SLOTS, KEEP_SLOTS, TAKE_SLOTS } from '../sql/connection.ts';
 
 /**
  * This process's share of a connection's concurrency. Slots are taken when there is work and given back after a while
- * without; who holds one may have one request open.
+ * without; who holds one may have one request open. What could not be renewed in time is no longer ours, by our own clock:
+ * a process that was frozen or cut off from the database must not send over slots that others have taken.
  */
 export class Slots {
   readonly #database: Database;
@@ -13,6 +14,8 @@ export class Slots {
   readonly #leaseMs: number;
   #held: number[] = [];
   #open = 0;
+  /** monotonic ms: until then all that is held is ours */
+  #until = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(options: { database: Database; connection: string; holder: string; most: number; leaseMs: number }) {
@@ -24,6 +27,7 @@ export class Slots {
   }
 
   get held(): number {
+    if (performance.now() >= this.#until) this.#held = [];
     return this.#held.length;
   }
 
@@ -32,17 +36,18 @@ export class Slots {
   }
 
   get free(): number {
-    return Math.max(0, this.#held.length - this.#open);
+    return Math.max(0, this.held - this.#open);
   }
 
   /** All that the connection may have open are ours already. */
   get full(): boolean {
-    return this.#held.length >= this.#most;
+    return this.held >= this.#most;
   }
 
   /** Takes what is free of the connection's slots, up to all of them. */
   async take(): Promise<void> {
     if (this.full) return;
+    const until = performance.now() + this.#leaseMs;
     const taken = await this.#database.query<{ n: number }>(TAKE_SLOTS, [
       this.#connection,
       this.#holder,
@@ -50,6 +55,7 @@ export class Slots {
       this.#leaseMs,
       this.#most,
     ]);
+    if (this.held === 0) this.#until = until;
     this.#held.push(...taken.map(({ n }) => n));
     this.#serve();
   }
@@ -68,14 +74,17 @@ export class Slots {
   }
 
   async keep(): Promise<void> {
-    if (this.#held.length === 0) return;
+    if (this.held === 0) return;
     const held = this.#held;
+    const until = performance.now() + this.#leaseMs;
     const kept = await this.#database.query<{ n: number }>(KEEP_SLOTS, [
       this.#connection,
       this.#holder,
       held,
       this.#leaseMs,
     ]);
+    if (this.held === 0) return; // too late: what we have by now is younger, or taken by others
+    if (held.every((n) => this.#held.includes(n)) && this.#held.length === held.length) this.#until = until;
     const still = new Set(kept.map(({ n }) => n));
     this.#held = this.#held.filter((n) => still.has(n) || !held.includes(n));
   }
@@ -89,7 +98,7 @@ export class Slots {
   }
 
   #serve(): void {
-    while (this.#open < this.#held.length && this.#waiting.length > 0) {
+    while (this.#open < this.held && this.#waiting.length > 0) {
       this.#open++;
       this.#waiting.shift()!();
     }

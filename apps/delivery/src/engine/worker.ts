@@ -59,13 +59,12 @@ export class Worker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    const { store, connection, target, metrics, log } = options;
+    const { store, connection, target, log } = options;
     this.#guard = new Guard({
       database: store.database,
       connection,
       target,
       holder: store.holder,
-      metrics,
       log,
       reauthMs: options.reauthMs,
       changed: () => this.#bell.ring(),
@@ -159,7 +158,10 @@ export class Worker {
 
   async #claim(): Promise<number> {
     const { store, connection } = this.#options;
-    if (!this.#slots.full && this.#slots.free === 0) await this.#slots.take();
+    if (!this.#slots.full && this.#slots.free === 0) {
+      await this.#slots.take();
+      void this.#begin(); // what was ready when the slots were lost goes on now
+    }
     if (this.#slots.held === 0) return 0;
     const room = this.#room();
     if (room <= 0) return 0;
@@ -251,9 +253,10 @@ export class Worker {
         try {
           begun = await this.#options.store.begin(rows);
         } catch (cause) {
-          // unknown whether they were written: their leases end, and what was written is resolved as in doubt
+          // unknown whether they were written, certain that nothing was sent: the next claim resolves what was written as in doubt
           this.#options.log.warn({ err: cause }, `${this.name}: writing attempts failed`);
-          for (const { work } of group) this.#done(work);
+          this.#busy -= group.length;
+          await this.#giveBack(group.map(({ work }) => ({ ...work.lane, dueMs: 500 }))).catch(() => {});
           continue;
         }
         const numbers = new Map(begun.map((row) => [row.lane_id, row.n]));

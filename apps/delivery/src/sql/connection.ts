@@ -95,11 +95,12 @@ update connection_state set probe_at = clock_timestamp() + $3 * interval '1 ms',
  where connection = $1 and probe_holder = $2 returning 1 as ok`,
 };
 
-/** Credentials work again. */
+/** Credentials work again. A breaker that opened meanwhile is probed at once: nothing else would ever close it. */
 export const REAUTHENTICATED: Statement = {
   name: 'delivery-reauthenticated',
   text: `
-update connection_state set state = 'active', reason = null, probe_at = null, probe_holder = null, probe_count = 0,
+update connection_state set state = 'active', reason = null,
+       probe_at = case when breaker <> 'closed' then clock_timestamp() end, probe_holder = null, probe_count = 0,
        changed_at = clock_timestamp()
  where connection = $1 and probe_holder = $2 and state = 'needs_reauth' returning 1 as ok`,
 };

@@ -75,6 +75,10 @@ export const RESULT_COLUMNS = `d.lane_id, d.id, d.status, d.tenant, d.flow, d.co
   d.target_id, d.attempts, d.revision, d.bundle, d.correlation_id, d.accepted_at, d.finished_at, d.amount, d.currency, d.adopted,
   d.traceparent`;
 
+/** A person may say of an older fact that it was posted: that does not take the newest one back. */
+const ADVANCES = `(m.effect and (l.applied_version is null or
+           (coalesce(d.source_version, -1), d.aggregate_version) >= (l.applied_source_version, l.applied_version)))`;
+
 /**
  * Records the outcomes $1 (JSON list of `SettleRow`) of holder $2: attempt, delivery, `applied`, cross-reference and the lane, which is
  * released. A row whose lane has another token or holder changes nothing and its lane is missing from the answer; so the same
@@ -141,9 +145,9 @@ with input as (
          tainted_until = case when m.taint_ms is null then l.tainted_until
                               else greatest(l.tainted_until, clock_timestamp() + m.taint_ms * interval '1 ms') end,
          tainted_request = case when m.taint_ms is null then l.tainted_request else decode(m.request_hash, 'hex') end,
-         applied_source_version = case when m.effect then coalesce(d.source_version, -1) else l.applied_source_version end,
-         applied_version = case when m.effect then d.aggregate_version else l.applied_version end,
-         applied_revision = case when m.effect then d.revision else l.applied_revision end,
+         applied_source_version = case when ${ADVANCES} then coalesce(d.source_version, -1) else l.applied_source_version end,
+         applied_version = case when ${ADVANCES} then d.aggregate_version else l.applied_version end,
+         applied_revision = case when ${ADVANCES} then d.revision else l.applied_revision end,
          acknowledged = case when m.acknowledged is null then l.acknowledged else decode(m.acknowledged, 'hex') end,
          cancelled = coalesce(m.cancelled, l.cancelled), posted = coalesce(m.posted, l.posted)
     from mine m join delivered d on d.id = m.delivery_id where l.id = m.mine_id
