@@ -96,6 +96,7 @@ export class NormaliseBatch {
       const held = await holdLeases(tx, leases);
       const mine = decided.filter(({ row }) => held.has(row.key));
       const outboxIds = await append(tx, mine);
+      // crashpoint normaliser.after-append
       const settled = await tx.query<{ count: number }>(SETTLE_CAPTURED, [
         mine.map(({ row }) => row.id),
         mine.map(({ result }) => (result.ok ? 'published' : 'rejected')),

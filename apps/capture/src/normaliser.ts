@@ -88,7 +88,9 @@ export class Normaliser {
     try {
       const leases = await this.#database.query<Lease>(CLAIM_LEASES, [keys, this.#options.leaseMs]);
       if (leases.length === 0) return this.#hints.size > 0; // others hold them, and what they leave the poll finds
+      // crashpoint normaliser.after-claim
       this.#count(await this.#work(leases));
+      // crashpoint normaliser.after-commit
       return true;
     } finally {
       for (const key of keys) this.#busy.delete(key);

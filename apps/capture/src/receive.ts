@@ -63,6 +63,7 @@ export class Receive {
     if (!split.ok) return problem(split.status, split.code, split.detail);
 
     const events = split.items.flatMap((item) => (item.ok ? [item.event] : []));
+    // crashpoint capture.before-keep
     const stored = await this.#keep(() => this.#store.keep(open.connection, events));
     if (stored === 'away')
       return problem(503, 'CROSSDOCK_CAPTURE_UNAVAILABLE', 'nothing was taken for sure; send it again', {

@@ -42,6 +42,7 @@ export class Store {
     const ids = new Set<string>();
     const firsts = events.filter(({ raw: { sourceEventId } }) => !ids.has(sourceEventId) && ids.add(sourceEventId));
     const known = await this.#commit(connection.name, events, firsts);
+    // crashpoint capture.after-commit
     const fresh = firsts.filter((event) => known.get(event.raw.sourceEventId)!.receipt_id === event.receiptId);
     if (fresh.length > 0) this.#kept(fresh.filter((event) => !event.raw.defect).map((event) => event.key));
     return events.map((event) => answerOf(event, known.get(event.raw.sourceEventId)!));
@@ -77,6 +78,7 @@ export class Store {
       firsts.map((event) => event.receiptId),
       firsts.map((event) => event.raw.fingerprint),
     ]);
+    // crashpoint capture.after-keys
     const ids = new Map(inserted.map((row) => [row.source_event_id, row.captured_id]));
     const fresh = firsts.filter((event) => ids.has(event.raw.sourceEventId));
     if (fresh.length > 0) await this.#insert(tx, connection, fresh, ids);
@@ -84,6 +86,7 @@ export class Store {
     const known = others.length > 0 ? await this.#find(tx, connection, others) : new Map<string, KnownKey>();
     for (const event of fresh) known.set(event.raw.sourceEventId, knownOf(event, ids.get(event.raw.sourceEventId)!));
     await this.#recordConflicts(tx, events, known);
+    // crashpoint capture.before-commit
     return known;
   }
 

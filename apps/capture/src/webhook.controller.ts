@@ -27,5 +27,6 @@ export class WebhookController {
       remoteAddress: request.socket.remoteAddress,
     });
     await send(reply, answer);
+    // crashpoint capture.after-answer
   }
 }

@@ -55,8 +55,10 @@ export class Intake {
         for (const connection of new Set(fresh.map((row) => row.connection)))
           await tx.query(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
       }
+      // crashpoint intake.before-commit
       return fresh;
     });
+    // crashpoint intake.after-commit
     for (const { flow } of taken) this.#metrics.count('syncAccepted', { flow });
     for (const connection of new Set(taken.map((row) => row.connection))) this.#arrived(connection);
   }

@@ -28,6 +28,7 @@ export class MapperService {
 
   /** One call at a time per partition. Throws, to get the batch again, while the log or the registry cannot be reached. */
   async handle(batch: LogBatch): Promise<BatchOutcome> {
+    // crashpoint mapper.after-poll
     const outcomes: HandlerOutcome[] = [];
     const records: LogRecord[] = [];
     for (const stored of batch.records) {
@@ -37,7 +38,9 @@ export class MapperService {
         outcomes.push({ outcome: 'done' });
       } else outcomes.push({ outcome: 'rejected', reason: read.reason, stage: 'mapper' });
     }
+    // crashpoint mapper.before-append
     const appended = await this.#append(records);
+    // crashpoint mapper.after-append
     this.#count(appended);
     const dead = outcomes.filter(({ outcome }) => outcome === 'rejected').length;
     if (dead > 0) this.#parts.metrics.count('deadLetters', { stage: 'mapper' }, dead);

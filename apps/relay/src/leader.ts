@@ -87,9 +87,12 @@ export async function lead(options: LeaderOptions): Promise<void> {
       pace.busy();
       if (asleep) await flag(false);
       const reading = settledPromise(read(next));
+      // crashpoint relay.before-send
       const sent = await keepSending(options, snapshot, stopped, () => flag(asleep));
       if (!sent) return;
+      // crashpoint relay.after-ack
       await store(next, sent, rolledBack);
+      // crashpoint relay.after-settle
       snapshot = await reading();
     } else {
       if (needsMark(next) || dropped.length > 0 || provenNow(cursor, next))

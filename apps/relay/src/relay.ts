@@ -102,6 +102,7 @@ export class Relay {
       const leadership = await claimLeadership(session, shard);
       if (stop.aborted) return;
       if (leadership) {
+        // crashpoint relay.after-lease
         this.state.leads = true;
         this.state.epoch = leadership.epoch;
         this.state.cursor = leadership.cursor;

@@ -14,6 +14,7 @@ export async function look(desk: Desk, work: Work, request: Prepared): Promise<S
   await desk.slots.enter();
   const askedAt = performance.now();
   const answer = await find(target, lane, request, connection.timeoutMs).finally(() => desk.slots.leave());
+  // crashpoint delivery.after-look
   const ms = performance.now() - askedAt;
   await spare(desk, desk.guard.ended(answer.found === 'failed' ? 'failure' : 'ok', ms, askedAt));
   // the lane was loaded before we asked: by the database's clock this is at most when we asked

@@ -52,6 +52,7 @@ export class Recorder {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MOST);
       const settled = await this.#settle(batch.map(({ item }) => item));
+      // crashpoint delivery.after-settle
       for (const { item, resolve } of batch) {
         const recorded = settled.lanes.has(item.lane.id);
         if (!recorded) this.#metrics.count('staleWrites', {});

@@ -42,6 +42,7 @@ export async function deliver(
       desk.slots.leave();
       answered();
     }
+    // crashpoint delivery.after-answer
     const doubtful = !absent && doubtsOf(attempts).length > 0;
     const context = contextOf(desk, work, request, doubtful);
     const ended = withId(answer.ended, found);

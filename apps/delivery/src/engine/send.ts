@@ -67,6 +67,7 @@ export async function send(options: SendOptions): Promise<Sent> {
           why = stop;
           throw new Error(`not sent: ${stop}`);
         }
+        // crashpoint delivery.bytes-leave
         leftAt ??= performance.now();
         deadline();
       },

@@ -172,6 +172,7 @@ export class Store {
       );
     const woken = dependencies.length > 0 ? await releaseWaiters(tx, dependencies) : [];
     await this.#results.write(tx, rows);
+    // crashpoint delivery.before-settle
     return { lanes, rows, woken };
   }
 

@@ -171,6 +171,7 @@ export class Worker {
       if (trying) await this.#guard.nothingToTry();
       return 0;
     }
+    // crashpoint delivery.after-claim
     for (const { id, token } of claimed) this.#leased.set(id, { id, token });
     this.#busy += claimed.length;
     let decided;
@@ -251,6 +252,7 @@ export class Worker {
         }));
         let begun;
         try {
+          // crashpoint delivery.before-attempt
           begun = await this.#options.store.begin(rows);
         } catch (cause) {
           // unknown whether they were written, certain that nothing was sent: the next claim resolves what was written as in doubt
@@ -259,6 +261,7 @@ export class Worker {
           await this.#giveBack(group.map(({ work }) => ({ ...work.lane, dueMs: 500 }))).catch(() => {});
           continue;
         }
+        // crashpoint delivery.after-attempt
         const numbers = new Map(begun.map((row) => [row.lane_id, row.n]));
         for (const item of group) {
           const n = numbers.get(item.work.lane.id);

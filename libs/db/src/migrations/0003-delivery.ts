@@ -236,6 +236,12 @@ export class Delivery0003 implements MigrationInterface {
         primary key (connection, n)
       );
 
+      -- Delivery processes: each holds a session lock under its name, which ends with it.
+      create table delivery_process (
+        holder    text primary key,
+        locked_at timestamptz not null
+      );
+
       create table flow_state (
         flow       text primary key,
         state      text not null default 'running' check (state in ('running', 'paused')),

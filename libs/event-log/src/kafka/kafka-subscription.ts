@@ -141,7 +141,9 @@ export class KafkaSubscription implements RunningSubscription {
       if (!(await handleUntilDone({ topic, partition, records, signal }, handling)) || lost.aborted) return;
       const last = records.at(-1)!.offset;
       payload.resolveOffset(last.toString());
+      // crashpoint kafka.before-commit
       await this.#commit(topic, partition, last + 1n);
+      // crashpoint kafka.after-commit
     }
   }
 

@@ -82,10 +82,12 @@ export class PartitionReader implements Lease {
         if (this.#ending.signal.aborted || !(await this.#dense(records))) return progress;
         if (!(await this.#handle(records))) return progress;
         const next = this.position + BigInt(records.length);
+        // crashpoint log.before-commit
         if (!(await commitOffset(database, subscription.group, this, next))) {
           this.lose();
           return false;
         }
+        // crashpoint log.after-commit
         this.position = next;
         progress = true;
         if (records.length < maxBatch) return true;
