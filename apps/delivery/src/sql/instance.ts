@@ -1,0 +1,39 @@
+import type { Statement } from '#db';
+
+/** The lock of one process; the first word keeps it apart from other advisory locks of this database. */
+const LOCK = (holder: string): string => `hashtextextended('crossdock delivery ' || ${holder}, 0)`;
+
+/** Takes the session lock of holder $1, waiting while an earlier session of the same holder has not ended yet. */
+export const LOCK_INSTANCE: Statement = {
+  name: 'delivery-lock-instance',
+  text: `select pg_advisory_lock(${LOCK('$1::text')})`,
+};
+
+/** Registers holder $1, whose lock this session has by now. */
+export const REGISTER_INSTANCE: Statement = {
+  name: 'delivery-register-instance',
+  text: `
+insert into delivery_process (holder, locked_at) values ($1, clock_timestamp())
+on conflict (holder) do update set locked_at = excluded.locked_at`,
+};
+
+/**
+ * Processes other than $1 whose lock is gone. A lock taken before the server started says nothing: all sessions ended with the
+ * server, and who is alive takes it anew; such a row counts again when the lease ($2 ms) is over in any case. The lock that
+ * tries it is shared, so that two who look do not take each other for the living, and ends with the statement.
+ */
+export const FIND_DEAD: Statement = {
+  name: 'delivery-find-dead',
+  text: `
+with others as materialized (
+  select holder from delivery_process
+   where holder <> $1
+     and (locked_at > pg_postmaster_start_time() or pg_postmaster_start_time() < clock_timestamp() - $2 * interval '1 ms')
+)
+select holder from others where pg_try_advisory_xact_lock_shared(${LOCK('holder')})`,
+};
+
+export const FORGET_INSTANCES: Statement = {
+  name: 'delivery-forget-instances',
+  text: `delete from delivery_process where holder = any($1::text[])`,
+};
