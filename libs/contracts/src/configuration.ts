@@ -34,10 +34,12 @@ export type SettingsValue =
 
 export interface Flow {
   name: string;
-  /** canonical entity, without `crm.` */
+  /** canonical entity, without `crm.`; `sync-result` for a flow that writes results back */
   entity: string;
   /** source connections; all of them where the file names none */
   from: readonly string[];
+  /** results only: the flows whose results it takes */
+  of?: readonly string[];
   /** target connection */
   to: string;
   mapping: string;

@@ -5,7 +5,7 @@
 export interface Envelope {
   /** derived, see `eventId` */
   id: string;
-  /** the source connection's name */
+  /** the source connection's name; of a result, that of the record it is about */
   source: string;
   /** `crm.order.won`; a label: mappings decide on the record's state */
   type: string;
@@ -26,6 +26,8 @@ export interface Envelope {
   causationid?: string;
   /** the original event's id, when this is a replay */
   replayof?: string;
+  /** results only: the flow whose delivery ended */
+  flow?: string;
   /** system that caused the change, when it was us */
   originsystem?: string;
   /** how often our own writes caused this; 0 unless set */
@@ -70,6 +72,7 @@ export function headersToEnvelope(headers: Readonly<Record<string, string>>): En
     correlationid: text('correlationid') ?? text('id')!,
     causationid: text('causationid'),
     replayof: text('replayof'),
+    flow: text('flow'),
     originsystem: text('originsystem'),
     hopcount: Number(long('hopcount') ?? 0n),
     traceparent: text('traceparent'),

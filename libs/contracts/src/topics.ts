@@ -23,6 +23,10 @@ export const CRM_ENTITIES = ['customer', 'contact', 'product', 'order'] as const
 export type CrmEntity = (typeof CRM_ENTITIES)[number];
 
 export const RESULT_TOPIC = 'sync.result.v1';
+/** What a flow on results is `on` (`sync.result`), and what results are called in ids and the outbox. */
+export const RESULT_ENTITY = 'sync-result';
+/** Types of results begin like this; those of a source's events always with `crm.`. */
+export const RESULT_TYPE = 'sync.result.';
 export const UNROUTED_TOPIC = 'sync.unrouted.v1';
 const DEAD_LETTER = '.dead-letter';
 

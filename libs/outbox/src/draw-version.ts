@@ -11,7 +11,7 @@ export interface DrawnVersion {
   version: bigint;
   /** the event's own, else the highest known of the record */
   sourceVersion?: bigint;
-  /** what the event inherits from our own last write to the record; 0 otherwise */
+  /** what the event inherits from our own write to the record (own_write); 0 otherwise */
   hopCount: number;
 }
 
@@ -23,15 +23,15 @@ export interface DrawnVersion {
 const DRAW: Statement = {
   name: 'outbox-draw-version',
   text: `
-    insert into ${SCHEMA}.aggregate_version as held (key, version, source_version)
-    select key, count, source_version
+    insert into ${SCHEMA}.aggregate_version as held (key, version, source_version, inherited_hops)
+    select key, count, source_version,
+      coalesce((select hops from ${SCHEMA}.own_write as own where own.key = wanted.key), 0)
     from unnest($1::text[], $2::bigint[], $3::bigint[]) as wanted (key, count, source_version)
     order by key collate "C"
     on conflict (key) do update set
       version = held.version + excluded.version,
       source_version = greatest(held.source_version, excluded.source_version),
-      inherited_hops = held.origin_hops,
-      origin_hops = 0,
+      inherited_hops = excluded.inherited_hops,
       xid = pg_current_xact_id()
     returning key, version, source_version, inherited_hops`,
 };

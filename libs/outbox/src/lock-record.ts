@@ -30,16 +30,3 @@ export async function lockRecord(tx: Queryable, key: string): Promise<HeldRecord
     sourceVersion: row.source_version === null ? undefined : BigInt(row.source_version),
   };
 }
-
-const INHERIT: Statement = {
-  name: 'outbox-inherit-hops',
-  text: `
-    with held as (
-      update ${SCHEMA}.aggregate_version set origin_hops = greatest(origin_hops, $2) where key = $1 returning key
-    ) select count(*)::integer as count from held`,
-};
-
-/** Says that we wrote the record ourselves: its next event inherits this hop count (the write's plus one). */
-export async function inheritHops(tx: Queryable, key: string, hops: number): Promise<void> {
-  await tx.query(INHERIT, [key, hops]);
-}

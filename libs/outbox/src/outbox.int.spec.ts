@@ -5,8 +5,8 @@ import { packageRoot } from '#platform';
 import { loadSchemas, unframe } from '#schema';
 import { clonedDatabase, type ClonedDatabase } from '#testing';
 import { appendRows } from './append-rows.ts';
-import { drawVersion, drawVersions } from './draw-version.ts';
-import { inheritHops, lockRecord } from './lock-record.ts';
+import { drawVersion } from './draw-version.ts';
+import { lockRecord } from './lock-record.ts';
 import type { OutboxEvent } from './outbox-event.ts';
 import { openOutbox } from './outbox.module.ts';
 import type { Outbox } from './outbox.ts';
@@ -237,11 +237,12 @@ describe('the statements below it', () => {
     expect(replayed.appended[0]!.duplicate).toBe(false);
   });
 
-  it('give the hop count of our own write to the next event of the record, and only to that', async () => {
-    await clone.database.transaction((tx) => drawVersion(tx, 'k2'));
-    await clone.database.transaction((tx) => inheritHops(tx, 'k2', 2));
-    const hops = await clone.database.transaction((tx) => drawVersions(tx, [{ key: 'k2' }]));
-    expect(hops[0]!.hopCount).toBe(2);
-    expect((await clone.database.transaction((tx) => drawVersion(tx, 'k2'))).hopCount).toBe(0);
+  it('give the hop count of our own write to every event of the record, until that write is forgotten', async () => {
+    const hops = async (key: string): Promise<number> =>
+      (await clone.database.transaction((tx) => drawVersion(tx, key))).hopCount;
+    await clone.database.query("insert into own_write (key, hops) values ('k2', 2), ('new', 1)");
+    expect([await hops('k2'), await hops('k2'), await hops('new'), await hops('k3')]).toEqual([2, 2, 1, 0]);
+    await clone.database.query("delete from own_write where key = 'k2'");
+    expect(await hops('k2')).toBe(0);
   });
 });

@@ -1,12 +1,18 @@
-import { Decimal, eventId, FINISHED, finishedWord, RESULT_TOPIC, type DeliveryStatus } from '#contracts';
+import {
+  Decimal,
+  eventId,
+  FINISHED,
+  finishedWord,
+  RESULT_ENTITY,
+  RESULT_TOPIC,
+  RESULT_TYPE,
+  type DeliveryStatus,
+} from '#contracts';
 import type { Transaction } from '#db';
 import { appendEvents, type EncodedEvent } from '#outbox';
 import { frame, type AvroSchema, type SchemaRegistry, type SchemaSet } from '#schema';
 import { DRAW_RESULT_VERSIONS } from '../sql/results.ts';
 import type { SettledRow } from '../sql/settle.ts';
-
-/** What the results' entity is called in ids and the outbox. */
-const ENTITY = 'sync-result';
 
 const isFinal = (status: DeliveryStatus): boolean => FINISHED.has(status) || status === 'PARKED' || status === 'DEAD';
 
@@ -34,9 +40,12 @@ export class ResultWriter {
     await this.#schemaId();
   }
 
-  /** Those of `rows` that are final get a result each, with a version of their own per record. */
+  /**
+   * Those of `rows` that are final get a result each, with a version of their own per record. A write-back gets none: its result
+   * would be written back, and so on.
+   */
   async write(tx: Transaction, rows: readonly SettledRow[]): Promise<void> {
-    const final = rows.filter((row) => isFinal(row.status) && row.entity !== ENTITY);
+    const final = rows.filter((row) => isFinal(row.status) && !row.event_type.startsWith(RESULT_TYPE));
     if (final.length === 0) return;
     const schemaId = await this.#schemaId();
     const counts = new Map<string, bigint>();
@@ -89,18 +98,19 @@ export class ResultWriter {
     });
     return {
       topic: RESULT_TOPIC,
-      entity: ENTITY,
+      entity: RESULT_ENTITY,
       payload: frame(schemaId, body),
       envelope: {
         id: eventId({
           tenant: row.tenant,
           source: 'crossdock',
-          entity: ENTITY,
+          entity: RESULT_ENTITY,
           recordId: row.key,
           sourceEventId: String(version),
         }),
-        source: 'crossdock',
-        type: `sync.result.${(word ?? row.status).toLowerCase()}`,
+        source: row.source,
+        flow: row.flow,
+        type: `${RESULT_TYPE}${(word ?? row.status).toLowerCase()}`,
         subject: row.record_id,
         time: row.finished_at.toISOString(),
         dataschema: 'envelope/sync-result',
@@ -109,7 +119,7 @@ export class ResultWriter {
         aggregateversion: version,
         correlationid: row.correlation_id ?? row.event_id,
         causationid: row.event_id,
-        hopcount: 0,
+        hopcount: row.hop_count,
         traceparent: row.traceparent ?? undefined,
         acceptedat: row.finished_at.toISOString(),
       },

@@ -5,6 +5,7 @@ import type { Attempt, Delivery, Lane } from '../core/lane.ts';
 import { waitsFor } from '../core/body.ts';
 import type { Missing } from '../core/plan.ts';
 import { ABANDON } from '../sql/abandon.ts';
+import { FORGET_OWN_WRITES } from '../sql/forget-own-writes.ts';
 import { BEGIN_ATTEMPTS, type BegunAttempt, type BegunRow } from '../sql/begin-attempts.ts';
 import { CLAIM, NEXT_DUE, type ClaimedRow } from '../sql/claim.ts';
 import { LOCK_DEPENDENCIES, RELEASE_BATCH, RELEASE_WAITERS, WAIT_FOR, type ReleasedRow } from '../sql/dependency.ts';
@@ -171,6 +172,8 @@ export class Store {
         ])),
       );
     const woken = dependencies.length > 0 ? await releaseWaiters(tx, dependencies) : [];
+    const echoes = rows.filter((row) => row.hop_count > 0 && ENDED_WITHOUT_CHANGE.has(row.status));
+    if (echoes.length > 0) await tx.query(FORGET_OWN_WRITES, [echoes.map((row) => row.id)]);
     await this.#results.write(tx, rows);
     // crashpoint delivery.before-settle
     return { lanes, rows, woken };
@@ -306,6 +309,8 @@ export async function releaseWaiters(tx: Transaction, dependencies: readonly big
   for (const connection of woken) await tx.query(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
   return [...woken];
 }
+
+const ENDED_WITHOUT_CHANGE: ReadonlySet<string> = new Set(['SKIPPED_NOCHANGE', 'IGNORED']);
 
 /** Payload: the connection that has something to do. */
 export const WAKE_CHANNEL = 'crossdock_delivery';

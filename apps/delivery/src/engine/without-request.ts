@@ -15,7 +15,12 @@ export async function withoutRequest(desk: Desk, work: Work): Promise<Sendable |
       await recorder.record({
         lane,
         nature,
-        row: rowFor(lane, delivery, step.status, { step: 0, effect: step.effect, due_ms: 0 }),
+        row: rowFor(lane, delivery, step.status, {
+          step: 0,
+          effect: step.effect,
+          due_ms: 0,
+          target_id: step.status === 'SKIPPED_NOCHANGE' ? lane.targetId : null,
+        }),
       });
       return;
     case 'review':

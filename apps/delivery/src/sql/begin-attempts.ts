@@ -1,3 +1,4 @@
+import { RESULT_TYPE } from '#contracts';
 import type { Statement } from '#db';
 
 export interface BegunAttempt {
@@ -24,7 +25,8 @@ export interface BegunRow {
 
 /**
  * Writes the attempt rows of $1 (JSON list of `BegunAttempt`) for holder $2 and renews the leases ($3 ms). Committed before
- * any byte leaves; a row whose lane has another token by now is not written, and its lane is missing from the answer.
+ * any byte leaves; a row whose lane has another token by now is not written, and its lane is missing from the answer. A write-back is
+ * noted with its hop count plus one, for the events it will cause at its source.
  */
 export const BEGIN_ATTEMPTS: Statement = {
   name: 'delivery-begin-attempts',
@@ -40,13 +42,17 @@ with input as (
   update delivery d set status = 'IN_FLIGHT', attempts = attempts + 1, attempt_n = attempt_n + 1, changed_at = clock_timestamp()
     from mine m
    where d.id = m.delivery_id and d.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'PARKED') and d.revision = m.revision
-  returning d.id, d.attempt_n, m.lane_id
+  returning d.id, d.attempt_n, m.lane_id, d.key, d.hop_count, d.event_type
 ), leased as (
   update lane l set doubt = m.id, until = clock_timestamp() + $3 * interval '1 ms', due_at = clock_timestamp() + $3 * interval '1 ms'
     from moved m where l.id = m.lane_id
 ), closed as (
   update attempt a set doubt = 'absent' from mine m join moved d on d.id = m.delivery_id
    where m.absent and a.delivery_id = m.delivery_id and a.doubt = 'open'
+), noted as (
+  insert into own_write as own (key, hops)
+  select key, max(hop_count) + 1 from moved where event_type like '${RESULT_TYPE}%' group by key order by key
+  on conflict (key) do update set hops = greatest(own.hops, excluded.hops)
 )
 insert into attempt (delivery_id, n, revision, operation, request_key, target_id, body, request_hash, content_hash, token,
                      holder, gave_up_at)

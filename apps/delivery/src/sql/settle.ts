@@ -68,12 +68,13 @@ export interface SettledRow {
   adopted: boolean;
   traceparent: string | null;
   http_status: number | null;
+  hop_count: number;
 }
 
 export const RESULT_COLUMNS = `d.lane_id, d.id, d.status, d.tenant, d.flow, d.connection, d.document, d.document_id, d.key, d.entity,
   d.record_id, d.source, d.event_id, d.event_type, d.replay_of, d.aggregate_version, d.source_version, d.error_class, d.error,
   d.target_id, d.attempts, d.revision, d.bundle, d.correlation_id, d.accepted_at, d.finished_at, d.amount, d.currency, d.adopted,
-  d.traceparent`;
+  d.traceparent, d.hop_count`;
 
 /** A person may say of an older fact that it was posted: that does not take the newest one back. */
 const ADVANCES = `(m.effect and (l.applied_version is null or

@@ -17,9 +17,15 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
         version        bigint not null,                  -- last drawn aggregateversion
         source_version bigint,                           -- last known sourceversion
         xid            xid8 not null default pg_current_xact_id(),
-        origin_hops    integer not null default 0,       -- set by our own write to the record: what its next event inherits
-        inherited_hops integer not null default 0        -- what the event with this version inherited
+        inherited_hops integer not null default 0        -- what the event with this version inherited from own_write
       ) with (fillfactor = 80);
+
+      -- Records that we wrote to in their source (write-back): what their events inherit until one came back that changed nothing.
+      -- A table of its own, written by delivery: reading it waits for nobody.
+      create table own_write (
+        key  text primary key,                           -- record key
+        hops integer not null                            -- the write's hop count plus one
+      ) with (fillfactor = 70);
 
       -- What was received and could be split into events. Payloads stand apart and are pruned; this stays.
       create sequence captured_id as bigint;

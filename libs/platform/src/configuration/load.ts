@@ -5,6 +5,7 @@ import {
   ConfigurationError,
   CRM_ENTITIES,
   didYouMean,
+  RESULT_ENTITY,
   Secret,
   type Configuration,
   type Connection,
@@ -17,6 +18,8 @@ import { isSecretReference, resolveSecret, type SecretSources } from './secrets.
 import { FILE, type File } from './shape.ts';
 
 const SOURCES: ReadonlySet<string> = new Set(['webhook', 'outbox']);
+/** What a write-back is `on`. */
+const RESULT = 'sync.result';
 
 /**
  * Reads and checks `crossdock.yaml` of the home folder. Throws ConfigurationError with every finding at once. What belongs
@@ -54,7 +57,8 @@ export function parseConfiguration(file: string, text: string, sources: SecretSo
   for (const [name, value] of Object.entries(data.connections))
     connections.set(name, connectionOf(name, value, sources, report));
   const flows = new Map<string, Flow>();
-  for (const [name, value] of Object.entries(data.flows)) flows.set(name, flowOf(name, value, connections, report));
+  for (const [name, value] of Object.entries(data.flows))
+    flows.set(name, flowOf(name, value, data.flows, connections, report));
   checkPrefixes(connections, flows, report);
   if (findings.length > 0) throw new ConfigurationError(findings);
   return {
@@ -172,12 +176,14 @@ function settingsOf(value: unknown, path: Path, sources: SecretSources, report: 
 function flowOf(
   name: string,
   value: File['flows'][string],
+  all: File['flows'],
   connections: ReadonlyMap<string, Connection>,
   report: Report,
 ): Flow {
   const path = ['flows', name];
-  const entity = value.on.startsWith('crm.') ? value.on.slice('crm.'.length) : value.on;
-  const events = CRM_ENTITIES.map((known) => `crm.${known}`);
+  const isResult = value.on === RESULT;
+  const entity = isResult ? RESULT_ENTITY : value.on.replace(/^crm\./, '');
+  const events = [...CRM_ENTITIES.map((known) => `crm.${known}`), RESULT];
   if (!events.includes(value.on))
     report([...path, 'on'], `"${value.on}" is none of ${events.join(', ')}`, didYouMean(value.on, events));
   const side = (which: Connection['side']): string[] =>
@@ -187,15 +193,34 @@ function flowOf(
   for (const [index, from] of (value.from ?? []).entries())
     if (!side('source').includes(from))
       report([...path, 'from', index], `there is no source connection "${from}"`, didYouMean(from, side('source')));
+  const forward = Object.keys(all).filter((flow) => all[flow]!.on !== RESULT);
+  if (isResult) checkResultFlow(path, value, forward, report);
+  else if (value.of !== undefined)
+    report(
+      [...path, 'of'],
+      `"of" is for flows on ${RESULT}`,
+      'take it out: an event of the CRM belongs to no flow',
+      'key',
+    );
   return {
     name,
     entity,
     from: value.from ?? side('source'),
+    of: isResult ? (value.of ?? forward) : undefined,
     to: value.to,
     mapping: value.mapping,
     freshnessMs: value.freshness,
     value: value.value,
   };
+}
+
+/** A write-back says whose results it takes: those of every source would tell one CRM of another's records. */
+function checkResultFlow(path: Path, value: File['flows'][string], forward: readonly string[], report: Report): void {
+  if (value.from === undefined)
+    report(path, `a flow on ${RESULT} needs "from"`, 'name the source whose records the target holds', 'key');
+  for (const [index, of] of (value.of ?? []).entries())
+    if (!forward.includes(of))
+      report([...path, 'of', index], `there is no flow "${of}" on events of the CRM`, didYouMean(of, forward));
 }
 
 /** Two sources that feed one entity must not be able to give two records one id. */
@@ -205,7 +230,9 @@ function checkPrefixes(
   report: Report,
 ): void {
   const told = new Set<string>();
-  for (const entity of new Set([...flows.values()].map((flow) => flow.entity))) {
+  const entities = new Set([...flows.values()].map((flow) => flow.entity));
+  entities.delete(RESULT_ENTITY); // its records are those of the other flows
+  for (const entity of entities) {
     const names = [...flows.values()].filter((flow) => flow.entity === entity).flatMap((flow) => flow.from);
     const feeding = [...new Set(names)].flatMap((name) => connections.get(name) ?? []);
     for (const [index, one] of feeding.entries())

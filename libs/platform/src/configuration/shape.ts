@@ -58,6 +58,7 @@ const connection = z.strictObject({
 const flow = z.strictObject({
   on: z.string(),
   from: z.array(z.string()).min(1).optional(),
+  of: z.array(z.string()).min(1).optional(),
   to: z.string(),
   mapping: z.string().regex(NAME, 'a mapping name is made of a-z, 0-9 and -'),
   freshness: duration.optional(),
