@@ -1,5 +1,6 @@
 export * from './database.ts';
 export * from './embedded-postgres.ts';
 export * from './failures.ts';
+export * from './history.ts';
 export * from './migrate.ts';
 export type { EntityManager } from 'typeorm';

@@ -37,7 +37,7 @@ with input as (
     request_hash text, content_hash text, absent boolean, revision integer, give_up_ms integer)
 ), mine as (
   select l.id, x.* from lane l join input x on x.lane_id = l.id
-   where l.token = x.token and l.holder = $2 order by l.id for update of l
+   where l.token = x.token and l.holder = $2 and may_send() order by l.id for update of l
 ), moved as (
   update delivery d set status = 'IN_FLIGHT', attempts = attempts + 1, attempt_n = attempt_n + 1, changed_at = clock_timestamp()
     from mine m

@@ -11,7 +11,7 @@ export interface ClaimedRow {
 
 /**
  * Takes up to $2 due lanes of connection $1 for holder $3, with a lease of $4 ms. Nothing while the connection is paused,
- * held or its breaker open; a process that may try while it is half-open passes $5.
+ * held or its breaker open, or the database may be older than what was sent; a process that may try while it is half-open passes $5.
  *
  * Ordered by due_at: the longest waiting first, and the index gives that order, so that the cost is that of the lanes taken
  * and not of the backlog. A leased lane is due when its lease ends, which is how a dead process's lanes come back.
@@ -25,6 +25,7 @@ with open as (
    where connection = $1 and state = 'active'
      and (breaker = 'closed' or (breaker = 'half-open' and $5::boolean))
      and (held_until is null or held_until <= statement_timestamp())
+     and may_send()
 ), due as (
   select l.id from lane l
    where l.connection = $1 and l.due_at <= statement_timestamp() and exists (select 1 from open)
