@@ -34,7 +34,7 @@ const SOURCES = Symbol('sources of capture');
       useFactory: ({ databaseUrl }: Environment): Promise<Database> => {
         if (databaseUrl === undefined)
           throw new CrossdockError('CROSSDOCK_CAPTURE_NO_DATABASE', 'capture needs DATABASE_URL');
-        return Database.open({ url: databaseUrl, name: 'capture', max: 12, queryTimeoutMs: 8_000 });
+        return Database.open({ url: databaseUrl, name: 'capture', max: 12, queryTimeoutMs: 8_000, byKey: true });
       },
     },
     {

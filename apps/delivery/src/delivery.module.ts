@@ -48,7 +48,7 @@ const GROUP = 'delivery';
       inject: [ENVIRONMENT],
       useFactory: ({ databaseUrl }: Environment): Promise<Database> => {
         if (!databaseUrl) throw new CrossdockError('CROSSDOCK_START_DATABASE', 'delivery needs DATABASE_URL');
-        return Database.open({ url: databaseUrl, name: 'delivery', max: 10 });
+        return Database.open({ url: databaseUrl, name: 'delivery', max: 10, byKey: true });
       },
     },
     {

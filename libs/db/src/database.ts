@@ -36,7 +36,15 @@ export interface DatabaseOptions {
   max?: number;
   /** ms; an answer later than this ends its connection, so that a server which hangs holds none for ever; default: never */
   queryTimeoutMs?: number;
+  /**
+   * For the pools of the stages, whose statements all go by key: each is planned once per connection and by its indexes.
+   * Otherwise one planned while its tables were empty reads the whole table until the next ANALYZE, and one of many
+   * joins is planned anew at each call, which takes longer than running it. Not for questions over whole tables (console).
+   */
+  byKey?: boolean;
 }
+
+const BY_KEY = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
 
 /**
  * PostgreSQL: one pool, shared by TypeORM (calm tables, migrations) and the hand-written statements of the hot paths.
@@ -60,7 +68,7 @@ export class Database implements Queryable {
     const config: pg.ClientConfig = {
       connectionString: options.url,
       application_name: `crossdock ${options.name}`,
-      options: `-c search_path=${SCHEMA},public -c idle_in_transaction_session_timeout=60000`,
+      options: `-c search_path=${SCHEMA},public -c idle_in_transaction_session_timeout=60000 ${options.byKey ? BY_KEY : ''}`,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
       query_timeout: options.queryTimeoutMs,

@@ -31,7 +31,7 @@ export async function openEventLog({
   }
   if (database) return new PostgresEventLog({ database, onLog, leaseMs });
   if (databaseUrl) {
-    const own = await Database.open({ url: databaseUrl, name: 'event-log', max: 6 });
+    const own = await Database.open({ url: databaseUrl, name: 'event-log', max: 6, byKey: true });
     return new PostgresEventLog({ database: own, onLog, leaseMs, closes: true });
   }
   throw new CrossdockError('CROSSDOCK_LOG_UNCONFIGURED', 'the event log needs Kafka brokers or a database');

@@ -36,8 +36,9 @@ with input as (
     lane_id bigint, token bigint, delivery_id bigint, operation text, request_key text, target_id text, body text,
     request_hash text, content_hash text, absent boolean, revision integer, give_up_ms integer)
 ), mine as (
-  select l.id, x.* from lane l join input x on x.lane_id = l.id
-   where l.token = x.token and l.holder = $2 and may_send() order by l.id for update of l
+  select l.id, x.* from input x join (
+    select id, token from lane where id = any(array(select lane_id from input)) and holder = $2 order by id for update
+  ) l on l.id = x.lane_id and l.token = x.token where may_send()
 ), moved as (
   update delivery d set status = 'IN_FLIGHT', attempts = attempts + 1, attempt_n = attempt_n + 1, changed_at = clock_timestamp()
     from mine m

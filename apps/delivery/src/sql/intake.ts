@@ -79,7 +79,7 @@ with input as (
   returning k.delivery_id
 ), fresh as (
   select i.*, l.id as lane_id from input i join known k on k.delivery_id = i.id
-    join lane l on l.connection = i.connection and l.document = i.document and l.key = i.key
+    cross join lateral (select id from lane l where l.connection = i.connection and l.document = i.document and l.key = i.key limit 1) l
 ), stored as (
   insert into delivery (id, lane_id, document_id, event_id, event_type, source, flow, connection, document, key, tenant, entity,
     record_id, aggregate_version, source_version, kind, bundle, fan_out, review, reason, hop_count, correlation_id, traceparent,

@@ -100,8 +100,9 @@ with input as (
     keeps_doubt boolean, taint_ms float8, request_hash text, effect boolean, acknowledged text, cancelled boolean, posted uuid,
     operation text, by text)
 ), mine as (
-  select l.id as mine_id, x.* from lane l join input x on x.lane_id = l.id
-   where l.token = x.token and l.holder = $2 order by l.id for update of l
+  select l.id as mine_id, x.* from input x join (
+    select id, token from lane where id = any(array(select lane_id from input)) and holder = $2 order by id for update
+  ) l on l.id = x.lane_id and l.token = x.token
 ), attempted as (
   update attempt a set outcome = m.attempt_outcome, doubt = m.attempt_doubt, ended_at = clock_timestamp(),
          gave_up_at = case when m.attempt_doubt = 'open' then clock_timestamp() else a.gave_up_at end,
