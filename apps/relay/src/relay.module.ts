@@ -4,8 +4,10 @@ import { Database } from '#db';
 import { openEventLog } from '#event-log';
 import { countUnpublished } from '#outbox';
 import { ENVIRONMENT, Health, logger, Metrics, type Environment } from '#platform';
+import { HistoryWatch } from './history-watch.ts';
 import { Relay } from './relay.ts';
 import { startUpkeep } from './upkeep.ts';
+import { fileWitness, HISTORY_TOPIC, logWitness } from './witness.ts';
 
 const log = logger('relay');
 
@@ -18,6 +20,7 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
   #database: Database | undefined;
   #log: EventLog | undefined;
   #relay: Relay | undefined;
+  #history: HistoryWatch | undefined;
   #stopUpkeep: (() => Promise<void>) | undefined;
   #counted = 0;
 
@@ -32,33 +35,39 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    const { databaseUrl, kafka } = this.#environment;
+    const { databaseUrl, kafka, data } = this.#environment;
     if (!databaseUrl) throw new CrossdockError('CROSSDOCK_START_DATABASE', 'the relay needs DATABASE_URL');
-    const database = (this.#database = await Database.open({ url: databaseUrl, name: 'relay', max: 4 }));
+    const database = (this.#database = await Database.open({ url: databaseUrl, name: 'relay', max: 4, byKey: true }));
     const sasl = kafka?.sasl && { ...kafka.sasl, password: kafka.sasl.password.reveal() };
     const eventLog = (this.#log = await openEventLog({ kafka: kafka && { ...kafka, sasl }, database }));
     await eventLog.ensureTopics(declareTopics([]));
     const surprised = (message: string, cause?: unknown): void =>
       log.warn(cause === undefined ? {} : { err: cause }, message);
+    if (kafka) await eventLog.ensureTopics([HISTORY_TOPIC]);
+    const witnesses = [fileWitness(data), ...(kafka ? [logWitness(eventLog)] : [])];
+    const history = (this.#history = new HistoryWatch({ database, witnesses, surprised }));
+    await history.start();
     const relay = (this.#relay = new Relay({ database, log: eventLog, surprised }));
     await relay.start();
     this.#stopUpkeep = startUpkeep(database, surprised);
     this.#health.register('relay: database', async () => void (await database.query('select 1')));
     this.#health.register('relay: log', () => eventLog.ping());
-    this.#metrics.onScrape(() => this.#collect(database, relay));
+    this.#metrics.onScrape(() => this.#collect(database, relay, history));
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.#stopUpkeep?.();
+    await this.#history?.stop();
     await this.#relay?.stop();
     await this.#log?.close();
     await this.#database?.close();
   }
 
-  async #collect(database: Database, relay: Relay): Promise<void> {
+  async #collect(database: Database, relay: Relay, history: HistoryWatch): Promise<void> {
     const { state } = relay;
     this.#metrics.count('relayPublished', {}, state.published - this.#counted);
     this.#counted = state.published;
+    this.#metrics.set('databaseTrusted', {}, history.doubted ? 0 : 1);
     this.#metrics.set('relayLeader', {}, state.leads ? 1 : 0);
     const now = await countUnpublished(database, 0);
     this.#metrics.set('relayGaps', {}, now.gaps);

@@ -71,7 +71,7 @@ const MARK = `
 
 const DOUBT = `
   update ${SCHEMA}.history set state = 'doubted', reason = $1, doubted_at = clock_timestamp(), vouched_until = marked_at,
-    witnessed_until = $2, reported_at = null, report = null
+    witnessed_until = $2, generation = greatest(generation, $3) + 1, reported_at = null, report = null
   where state = 'trusted'`;
 
 /**
@@ -86,7 +86,8 @@ export async function vouch(db: Queryable, seen: Mark | undefined): Promise<Mark
   if (now!.state === 'doubted') return undefined;
   const doubt = whyDoubt(now!, seen);
   if (doubt !== undefined) {
-    await db.query(DOUBT, [doubt, seen !== undefined && isLater(seen, now!) ? seen.at : null]);
+    const [until, generation] = [seen !== undefined && isLater(seen, now!) ? seen.at : null, seen?.generation ?? 0];
+    await db.query(DOUBT, [doubt, until, generation]);
     return undefined;
   }
   const [marked] = await db.query<Mark>(MARK, [now!.mark, now!.generation]);
@@ -94,7 +95,9 @@ export async function vouch(db: Queryable, seen: Mark | undefined): Promise<Mark
 }
 
 function whyDoubt(now: Compared, seen: Mark | undefined): string | undefined {
-  const [behind, other] = [seen !== undefined && isLater(seen, now), seen !== undefined && seen.id !== now.id];
+  const behind = seen !== undefined && isLater(seen, now);
+  // what is known of earlier generations was settled when this one was accepted
+  const other = seen !== undefined && seen.id !== now.id && seen.generation >= now.generation;
   if (now.id === null) return other ? 'the event log knows a database with a history, and this one is new' : undefined;
   if (other) return 'the event log knows another database than this one';
   if (now.sameSystem === false || now.sameTables === false) return 'the database was restored from a dump';
@@ -113,7 +116,8 @@ export async function reportHistory(db: Queryable, report: unknown): Promise<voi
 
 const ACCEPT = `
   with accepted as (
-    update ${SCHEMA}.history set state = 'trusted', generation = generation + 1, mark = mark + 1, accepted_at = clock_timestamp(),
+    update ${SCHEMA}.history set state = 'trusted', id = coalesce(id, gen_random_uuid()),
+      mark = mark + 1, accepted_at = clock_timestamp(),
       marked_at = clock_timestamp(), look_until = clock_timestamp() + make_interval(days => $1),
       system_identifier = ${SYSTEM}, timeline = ${TIMELINE}, table_oid = '${TABLES},
       database_oid = ${DATABASE}, server_started_at = pg_postmaster_start_time()
@@ -122,7 +126,7 @@ const ACCEPT = `
   ) select generation from accepted`;
 
 /**
- * This database is the truth from now on: a new generation begins, and until `lookDays` have passed nothing is created at
+ * This database is the truth from now on, and until `lookDays` have passed nothing is created at
  * a target without a look. Not within 10 s of the doubt: every process must have seen it.
  */
 export async function acceptHistory(db: Queryable, lookDays: number): Promise<number> {

@@ -1,8 +1,11 @@
 export * from './decode-batch.ts';
 export { DEAD_LETTER_HEADERS } from './dead-letter.ts';
 export { partitionOf } from './partition.ts';
+export { refillMarkers } from './refill.ts';
+export type { Gap } from './refill.ts';
 export { recordBytes } from './refuse.ts';
 export * from './open-event-log.ts';
+export * from './read-to-end.ts';
 export type { KafkaConnection, OnLog } from './kafka/client.ts';
 export { PostgresEventLog } from './postgres/postgres-event-log.ts';
 export { chooseKafka } from './broker/choose-kafka.ts';

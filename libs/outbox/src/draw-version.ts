@@ -1,3 +1,4 @@
+import { CrossdockError } from '#contracts';
 import { SCHEMA, type Queryable, type Statement } from '#db';
 
 /** What one event of a record needs: its key and, where the source has one, its own version of the record. */
@@ -13,11 +14,14 @@ export interface DrawnVersion {
   sourceVersion?: bigint;
   /** what the event inherits from our own write to the record (own_write); 0 otherwise */
   hopCount: number;
+  /** of the database: the same version drawn again after a restore is another one */
+  generation: number;
 }
 
 /**
  * Takes the row lock of each record, in key order, and counts it up by the number of events wanted. The lock is held
- * until the transaction ends, so whatever is drawn later in it (the outbox id) follows the version's order. `order by`:
+ * until the transaction ends, so whatever is drawn later in it (the outbox id) follows the version's order. A database that may
+ * be older than the log draws none (`may_draw`): what is missing had these versions. `order by`:
  * two transactions with the same records lock them in the same order; "C" is the same everywhere.
  */
 const DRAW: Statement = {
@@ -27,13 +31,14 @@ const DRAW: Statement = {
     select key, count, source_version,
       coalesce((select hops from ${SCHEMA}.own_write as own where own.key = wanted.key), 0)
     from unnest($1::text[], $2::bigint[], $3::bigint[]) as wanted (key, count, source_version)
+    where ${SCHEMA}.may_draw()
     order by key collate "C"
     on conflict (key) do update set
       version = held.version + excluded.version,
       source_version = greatest(held.source_version, excluded.source_version),
       inherited_hops = excluded.inherited_hops,
       xid = pg_current_xact_id()
-    returning key, version, source_version, inherited_hops`,
+    returning key, version, source_version, inherited_hops, (select generation from ${SCHEMA}.history) as generation`,
 };
 
 interface Row {
@@ -41,6 +46,7 @@ interface Row {
   version: bigint | string;
   source_version: bigint | string | null;
   inherited_hops: number;
+  generation: number;
 }
 
 /**
@@ -62,6 +68,12 @@ export async function drawVersions(tx: Queryable, wanted: readonly VersionWanted
     [...counts.values()].map(({ count }) => count),
     [...counts.values()].map(({ source }) => source),
   ]);
+  if (rows.length === 0)
+    throw new CrossdockError(
+      'CROSSDOCK_OUTBOX_DATABASE_DOUBTED',
+      'the database was restored to an earlier point: nothing is taken in until `crossdock restore report` has looked',
+      { retryable: true },
+    );
   const held = new Map(rows.map((row) => [row.key, row]));
   const next = new Map([...counts].map(([key, { count }]) => [key, BigInt(held.get(key)!.version) - count]));
   return wanted.map(({ key, sourceVersion }) => {
@@ -72,6 +84,7 @@ export async function drawVersions(tx: Queryable, wanted: readonly VersionWanted
       version,
       sourceVersion: sourceVersion ?? (row.source_version === null ? undefined : BigInt(row.source_version)),
       hopCount: row.inherited_hops,
+      generation: row.generation,
     };
   });
 }

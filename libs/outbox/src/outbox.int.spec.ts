@@ -187,6 +187,22 @@ describe('the outbox library', () => {
       ]);
     expect(await rowsOf('sh-lock-3')).toHaveLength(20);
   });
+
+  it('appends nothing while the database may be older than the log, and makes other event ids after that', async () => {
+    const append = (id: string) =>
+      clone.database.dataSource.transaction((manager) => outbox.append(manager, customer(id)));
+    await append('g1');
+    await clone.database.query("update history set state = 'doubted', generation = 1");
+    await expect(append('g1')).rejects.toMatchObject({ code: 'CROSSDOCK_OUTBOX_DATABASE_DOUBTED', retryable: true });
+    await clone.database.query('update history set reported_at = clock_timestamp()');
+    const { eventId: id, version } = await append('g1');
+    const sourceEventId = 'crossdock:version:1:2';
+    expect([id, version]).toEqual([
+      eventId({ tenant: 'acme', source: 'shop', entity: 'customer', recordId: 'sh-g1', sourceEventId }),
+      2n,
+    ]);
+    await clone.database.query("update history set state = 'trusted', generation = 0, reported_at = null");
+  });
 });
 
 describe('the statements below it', () => {
@@ -219,7 +235,7 @@ describe('the statements below it', () => {
   it('keep the highest known source version, and give it to events that have none', async () => {
     const draw = (sourceVersion?: bigint): ReturnType<typeof drawVersion> =>
       clone.database.transaction((tx) => drawVersion(tx, 'k1', sourceVersion));
-    expect(await draw()).toEqual({ version: 1n, sourceVersion: undefined, hopCount: 0 });
+    expect(await draw()).toEqual({ version: 1n, sourceVersion: undefined, hopCount: 0, generation: 0 });
     expect(await draw(20n)).toMatchObject({ version: 2n, sourceVersion: 20n });
     expect(await draw(10n)).toMatchObject({ version: 3n, sourceVersion: 10n });
     expect(await draw()).toMatchObject({ version: 4n, sourceVersion: 20n });

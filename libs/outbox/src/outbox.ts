@@ -13,7 +13,7 @@ import type { EntityManager, Queryable, Statement } from '#db';
 import { isBadText, type AvroSchema, type SchemaRegistry, type SchemaSet } from '#schema';
 import { appendEvents, type EncodedEvent } from './append-event.ts';
 import { findEvents } from './append-rows.ts';
-import { drawVersions } from './draw-version.ts';
+import { drawVersions, type DrawnVersion } from './draw-version.ts';
 import type { AppendedEvent, OutboxEvent } from './outbox-event.ts';
 import { toExactJson } from './to-exact-json.ts';
 
@@ -167,8 +167,9 @@ function givenId({ sourceEventId, fact }: Prepared): string | undefined {
   return sourceEventId === undefined ? undefined : eventId({ ...fact, sourceEventId });
 }
 
-function complete(event: Prepared, drawn: { version: bigint; sourceVersion?: bigint; hopCount: number }): EncodedEvent {
-  const id = givenId(event) ?? eventId({ ...event.fact, sourceEventId: `${OWN}version:${drawn.version}` });
+function complete(event: Prepared, drawn: DrawnVersion): EncodedEvent {
+  const version = drawn.generation === 0 ? `${drawn.version}` : `${drawn.generation}:${drawn.version}`;
+  const id = givenId(event) ?? eventId({ ...event.fact, sourceEventId: `${OWN}version:${version}` });
   return {
     topic: event.topic,
     entity: event.entity,

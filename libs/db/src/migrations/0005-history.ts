@@ -13,7 +13,7 @@ export class History0005 implements MigrationInterface {
       create table history (
         one               boolean primary key default true check (one),
         id                uuid,                              -- drawn with the first mark
-        generation        integer not null default 0,        -- grows with each accepted restore
+        generation        integer not null default 0,        -- grows with each doubt
         mark              bigint not null default 0,         -- grows while a relay lives, and is then written down outside; 0: never
         marked_at         timestamptz,
         -- what served the newest mark: another one may have been put in its place

@@ -116,6 +116,17 @@ export const METRICS = {
     type: 'gauge',
     help: 'When the cursor last moved.',
   },
+  databaseTrusted: {
+    name: 'crossdock_database_trusted',
+    type: 'gauge',
+    help: '0 while the database may be older than what was sent: after a restore or failover, until somebody accepts it.',
+  },
+  openTransaction: {
+    name: 'crossdock_relay_open_transaction_timestamp_seconds',
+    type: 'gauge',
+    labels: ['application', 'pid'],
+    help: 'When the oldest transaction began that holds back rows of the outbox; only while one does, for 30 s or more.',
+  },
   // event log
   logLag: {
     name: 'crossdock_log_consumer_lag',
