@@ -17,11 +17,14 @@ interface Waiting {
  */
 export class Writer {
   readonly #append: (records: readonly PlacedRecord[]) => Promise<void>;
-  readonly #afterCommit: () => void;
+  readonly #afterCommit: (topics: ReadonlySet<string>) => void;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(append: (records: readonly PlacedRecord[]) => Promise<void>, afterCommit: () => void) {
+  constructor(
+    append: (records: readonly PlacedRecord[]) => Promise<void>,
+    afterCommit: (topics: ReadonlySet<string>) => void,
+  ) {
     this.#append = append;
     this.#afterCommit = afterCommit;
   }
@@ -42,9 +45,10 @@ export class Writer {
     while (this.#waiting.length > 0) {
       const taken = this.#take();
       try {
-        await this.#append(taken.flatMap((call) => call.records));
+        const records = taken.flatMap((call) => call.records);
+        await this.#append(records);
         for (const call of taken) call.resolve();
-        this.#afterCommit();
+        this.#afterCommit(new Set(records.map(({ topic }) => topic)));
       } catch (cause) {
         for (const call of [...taken, ...this.#waiting.splice(0)]) call.reject(cause);
       }
