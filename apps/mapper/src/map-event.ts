@@ -1,4 +1,11 @@
-import { documentId, documentToHeaders, documentTopic, UNROUTED_TOPIC } from '#contracts';
+import {
+  documentId,
+  documentToHeaders,
+  documentTopic,
+  parseRecordKey,
+  RESULT_ENTITY,
+  UNROUTED_TOPIC,
+} from '#contracts';
 import type { DocumentHeaders, Envelope, Flow, LogRecord, StoredRecord } from '#contracts';
 import { frame, writeExactJson } from '#schema';
 import type { AvroRecord } from '#schema';
@@ -11,6 +18,8 @@ export interface MapperFlow {
   entity: string;
   /** source connections */
   from: ReadonlySet<string>;
+  /** on results: the flows whose results it takes */
+  of: ReadonlySet<string> | undefined;
   connection: string;
   /** document type, e.g. `salesOrder` */
   document: string;
@@ -31,6 +40,7 @@ export interface MapperTable {
 
 /** One event as it was read from its topic. */
 export interface MapperEvent {
+  /** `sync-result` for a result */
   entity: string;
   envelope: Envelope;
   record: AvroRecord;
@@ -40,21 +50,32 @@ export interface MapperEvent {
 
 /** The flows of a configuration with what their mapping says of the document. `schemaId` is the registry's, asked before. */
 export function mapperFlows(flows: Iterable<Flow>, bundle: Bundle, schemaId: (schema: string) => number): MapperFlow[] {
-  return [...flows].map(({ name, entity, from, to, value }) => {
+  return [...flows].map(({ name, entity, from, of, to, value }) => {
     const { document, schema } = bundle.flows.get(name)!; // loadMappings has bound every flow, or thrown
     const topic = documentTopic(schema, to, document);
-    return { name, entity, from: new Set(from), connection: to, document, topic, schemaId: schemaId(schema), value };
+    return {
+      name,
+      entity,
+      from: new Set(from),
+      of: of && new Set(of),
+      connection: to,
+      document,
+      topic,
+      schemaId: schemaId(schema),
+      value,
+    };
   });
 }
 
 /**
  * What one event becomes: exactly one record for each flow that wants it (a document, or a marker without a value that says
- * why there is none), or one on the topic of unrouted events. Pure: no clock, no I/O, and the same event gives the same bytes.
+ * why there is none), or one on the topic of unrouted events. A result that nobody wants gives nothing: it is what we say, not
+ * what we were told. Pure: no clock, no I/O, and the same event gives the same bytes.
  */
 export function mapEvent(event: MapperEvent, { bundle, flows, zone }: MapperTable): LogRecord[] {
   const { envelope, entity } = event;
-  const wanting = flows.filter((flow) => flow.entity === entity && flow.from.has(envelope.source));
-  if (wanting.length === 0) return [unrouted(event)];
+  const wanting = flows.filter((flow) => wants(flow, entity, envelope));
+  if (wanting.length === 0) return entity === RESULT_ENTITY ? [] : [unrouted(event)];
   const sourceZone = zone(envelope.source);
   return wanting.map((flow) => {
     const mapped = mapSafely(bundle, flow.name, event, sourceZone);
@@ -62,6 +83,11 @@ export function mapEvent(event: MapperEvent, { bundle, flows, zone }: MapperTabl
     const value = mapped.kind === 'document' ? frame(flow.schemaId, Buffer.from(writeExactJson(mapped.body))) : null;
     return { topic: flow.topic, key: event.stored.key, value, headers };
   });
+}
+
+/** By the headers alone, so that a result nobody wants need not be decoded. */
+export function wants({ entity: own, from, of }: MapperFlow, entity: string, { source, flow }: Envelope): boolean {
+  return own === entity && from.has(source) && (of === undefined || (flow !== undefined && of.has(flow)));
 }
 
 /** A fault in a closure refuses this event for this flow, visibly and in its order; it stops nothing else. */
@@ -94,7 +120,8 @@ function headersOf(
     eventType: envelope.type,
     source: envelope.source,
     tenant: envelope.tenant,
-    entity,
+    // what is written back is about the record that the result is about, under that record's key
+    entity: entity === RESULT_ENTITY ? parseRecordKey(envelope.partitionkey).entity : entity,
     recordId: envelope.subject,
     aggregateVersion: envelope.aggregateversion,
     sourceVersion: envelope.sourceversion,

@@ -21,6 +21,14 @@ const FLOWS: Flow[] = [
     value: { amount: 'total.amount', currency: 'total.currency' },
   },
   { name: 'order-postings', entity: 'order', from: ['crm'], to: 'ledger', mapping: 'order-to-journal' },
+  {
+    name: 'order-numbers',
+    entity: 'sync-result',
+    from: ['crm'],
+    of: ['orders'],
+    to: 'crm-api',
+    mapping: 'result-to-opportunity',
+  },
 ];
 const ORDER = {
   id: 'O-1',
@@ -31,7 +39,12 @@ const ORDER = {
   lines: [{ id: '1', lineNo: 1, sku: 'A', quantity: '2', unitPrice: '10.50', amount: '21' }],
   total: { amount: '21', currency: 'EUR' },
 };
-const SCHEMA_IDS: Record<string, number> = { 'erp/customer': 11, 'erp/sales-order': 12, 'finance/journal-entry': 13 };
+const SCHEMA_IDS: Record<string, number> = {
+  'erp/customer': 11,
+  'erp/sales-order': 12,
+  'finance/journal-entry': 13,
+  'sandbox-crm/sync-status': 14,
+};
 
 describe('an event and what the mapper makes of it', () => {
   let schemas: SchemaSet;
@@ -171,6 +184,61 @@ describe('an event and what the mapper makes of it', () => {
       cd_entity: 'product',
       cd_eventTopic: 'crm.product.v1',
       cd_eventOffset: '41',
+    });
+  });
+
+  describe('a result', () => {
+    const result = (more: Partial<Envelope> = {}): MapperEvent => {
+      const given = parseExactJson(
+        JSON.stringify({
+          tenant: 'acme',
+          flow: 'orders',
+          target: 'main-erp',
+          document: 'salesOrder',
+          documentId: 'd',
+          key: 'acme:order:O-1',
+          entity: 'order',
+          recordId: 'O-1',
+          source: 'crm',
+          eventId: 'e',
+          aggregateVersion: '7',
+          resultVersion: '3',
+          status: 'DELIVERED',
+          targetId: 'SO-9',
+          finishedAt: '2026-11-21T00:00:02Z',
+        }),
+      );
+      const read = schemas.avro('envelope/sync-result')!.fromJson(given, { zone: 'UTC', idPrefix: '' });
+      if (!read.ok) throw new Error(read.message);
+      const one = event('order', ORDER, {
+        type: 'sync.result.delivered',
+        flow: 'orders',
+        aggregateversion: 3n,
+        hopcount: 2,
+        ...more,
+      });
+      return { ...one, entity: 'sync-result', record: read.record };
+    };
+
+    it('becomes a document under the key of the record that it is about, with the hops it took', () => {
+      const records = mapEvent(result(), table);
+      expect(records).toMatchObject([
+        { topic: 'sandbox-crm.crm-api.opportunity.v1', key: 'acme:order:O-1', headers: { cd_flow: 'order-numbers' } },
+      ]);
+      expect(headersToDocument(records[0]!.headers)).toMatchObject({
+        entity: 'order',
+        recordId: 'O-1',
+        aggregateVersion: 3n,
+        hopCount: 2,
+        eventType: 'sync.result.delivered',
+      });
+      expect(body(records[0]!)).toEqual({ status: 'SYNCED', erpNumber: 'SO-9' });
+    });
+
+    it('gives nothing at all where no flow takes results of its source, or of its flow', () => {
+      expect(mapEvent(result({ source: 'shop' }), table)).toEqual([]);
+      expect(mapEvent(result({ flow: 'order-postings' }), table)).toEqual([]);
+      expect(mapEvent(result({ flow: undefined }), table)).toEqual([]);
     });
   });
 

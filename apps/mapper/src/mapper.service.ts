@@ -1,19 +1,20 @@
-import { headersToEnvelope, RecordRefused } from '#contracts';
+import { headersToEnvelope, RecordRefused, RESULT_ENTITY } from '#contracts';
 import type { EventLog, LogBatch, LogRecord, StoredRecord } from '#contracts';
 import type { BatchOutcome, HandlerOutcome, Metrics } from '#platform';
 import type { ReadValue } from '#schema';
-import { mapEvent, tooLarge } from './map-event.ts';
+import { mapEvent, tooLarge, wants } from './map-event.ts';
 import type { MapperEvent, MapperTable } from './map-event.ts';
 
 export interface MapperParts {
   eventLog: Pick<EventLog, 'append'>;
-  table: MapperTable;
+  /** there before the first batch: nothing is read while it is waited for */
+  table: Promise<MapperTable>;
   /** topic of events -> its entity and how its values are read */
   topics: ReadonlyMap<string, { entity: string; read(value: Buffer): Promise<ReadValue> }>;
   metrics: Metrics;
 }
 
-type Read = { ok: true; event: MapperEvent } | { ok: false; reason: string };
+type Read = { ok: true; event: MapperEvent } | { ok: true; unwanted: true } | { ok: false; reason: string };
 
 /**
  * A batch of events becomes records on document topics, appended before the offsets are committed: after a crash in
@@ -29,12 +30,13 @@ export class MapperService {
   /** One call at a time per partition. Throws, to get the batch again, while the log or the registry cannot be reached. */
   async handle(batch: LogBatch): Promise<BatchOutcome> {
     // crashpoint mapper.after-poll
+    const table = await this.#parts.table;
     const outcomes: HandlerOutcome[] = [];
     const records: LogRecord[] = [];
     for (const stored of batch.records) {
-      const read = await this.#read(stored);
+      const read = await this.#read(stored, table);
       if (read.ok) {
-        records.push(...mapEvent(read.event, this.#parts.table));
+        if ('event' in read) records.push(...mapEvent(read.event, table));
         outcomes.push({ outcome: 'done' });
       } else outcomes.push({ outcome: 'rejected', reason: read.reason, stage: 'mapper' });
     }
@@ -47,7 +49,7 @@ export class MapperService {
     return outcomes;
   }
 
-  async #read(stored: StoredRecord): Promise<Read> {
+  async #read(stored: StoredRecord, { flows }: MapperTable): Promise<Read> {
     const topic = this.#parts.topics.get(stored.topic);
     if (!topic) return { ok: false, reason: `no event is read from ${stored.topic}` };
     if (stored.value === null) return { ok: false, reason: 'an event without a value' };
@@ -57,9 +59,12 @@ export class MapperService {
     } catch (error) {
       return { ok: false, reason: error instanceof Error ? error.message : 'the headers are no envelope' };
     }
+    const { entity } = topic;
+    if (entity === RESULT_ENTITY && !flows.some((flow) => wants(flow, entity, envelope)))
+      return { ok: true, unwanted: true };
     const value = await topic.read(stored.value);
     if (!value.ok) return value;
-    return { ok: true, event: { entity: topic.entity, envelope, record: value.record, stored } };
+    return { ok: true, event: { entity, envelope, record: value.record, stored } };
   }
 
   /** A document that is too large is replaced by a marker that says so; nothing had been sent. */

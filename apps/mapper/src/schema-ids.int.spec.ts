@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { CrossdockError } from '#contracts';
 import { packageRoot } from '#platform';
 import { confluentRegistry, fileRegistry, loadSchemas, registryApi } from '#schema';
 import { schemaIds } from './schema-ids.ts';
@@ -14,6 +15,7 @@ const topics = new Map(NAMES.map((name) => [name.replace('/', '.'), name]));
 /** Below the range that a system draws outgoing ports from, so that nothing else answers there. */
 const PORT = 19_873;
 const registry = (port: number) => confluentRegistry(`http://127.0.0.1:${port}`, schemas, { topics });
+const quiet = { onRefusal: () => {}, signal: new AbortController().signal };
 type Answer = (method: string, path: string, body: unknown) => Promise<{ status: number; body: unknown }>;
 
 describe('asking for the ids of schemas at start', () => {
@@ -46,7 +48,7 @@ describe('asking for the ids of schemas at start', () => {
     let tries = 0;
     const away = registry(PORT);
     const counting = { idOf: (name: string) => (tries++, away.idOf(name)) };
-    const asking = schemaIds(NAMES, counting, { onWait: ({ code }) => said.push(code), pauseMs: 20 });
+    const asking = schemaIds(NAMES, counting, { ...quiet, onWait: ({ code }) => said.push(code), pauseMs: 20 });
     while (tries < 5) await new Promise(setImmediate);
     await serve(PORT, registryApi(schemas, files, topics));
     expect([...(await asking)]).toEqual([
@@ -54,6 +56,29 @@ describe('asking for the ids of schemas at start', () => {
       ['erp/customer', files.idOfNow('erp/customer')],
     ]);
     expect(said).toEqual(['CROSSDOCK_SCHEMA_REGISTRY']);
+  });
+
+  it('asks a registry that was away and then refuses a schema again, says so once, and stops when it is told to', async () => {
+    const refused: unknown[] = [];
+    const stopping = new AbortController();
+    let tries = 0;
+    const registryThatRefuses = {
+      idOf: async (): Promise<number> => {
+        const retryable = tries++ === 0;
+        throw new CrossdockError('CROSSDOCK_SCHEMA_REGISTRY', 'away, then against it', { retryable });
+      },
+    };
+    const asking = schemaIds(NAMES, registryThatRefuses, {
+      onWait: () => {},
+      onRefusal: (error) => refused.push(error),
+      signal: stopping.signal,
+      pauseMs: 1,
+    });
+    const ended = expect(asking).rejects.toThrow('aborted');
+    while (tries < 5) await new Promise(setImmediate);
+    stopping.abort();
+    await ended;
+    expect(refused).toHaveLength(1);
   });
 
   it('does not wait where the registry refuses a schema', async () => {
@@ -64,7 +89,7 @@ describe('asking for the ids of schemas at start', () => {
     const never = (): never => {
       throw new Error('it waited');
     };
-    await expect(schemaIds(NAMES, registry(port), { onWait: never })).rejects.toMatchObject({
+    await expect(schemaIds(NAMES, registry(port), { ...quiet, onWait: never })).rejects.toMatchObject({
       message: expect.stringContaining('it does not take this for a schema (422, 42201)'),
       retryable: false,
     });

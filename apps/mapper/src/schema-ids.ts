@@ -5,6 +5,10 @@ import type { SchemaRegistry } from '#schema';
 export interface Waiting {
   /** called once, when the registry first gives no answer */
   onWait(error: CrossdockError): void;
+  /** called once, when a registry that was waited for refuses a schema: somebody may mend it there, so it is asked again */
+  onRefusal(error: unknown): void;
+  /** ends the waiting; the answer is then a rejection that nobody needs to read */
+  signal: AbortSignal;
   /** between two tries, ms; default 1000 */
   pauseMs?: number;
 }
@@ -12,24 +16,28 @@ export interface Waiting {
 /**
  * The id of each schema, asked at start and never per record. A registry that is away then is waited for, as long as it takes:
  * a stage that ends because another server starts later helps nobody. Throws what trying again cannot help, such as a refused
- * schema.
+ * schema, as long as nobody has been told to wait.
  */
 export async function schemaIds(
   names: Iterable<string>,
   registry: Pick<SchemaRegistry, 'idOf'>,
-  { onWait, pauseMs = 1_000 }: Waiting,
+  { onWait, onRefusal, signal, pauseMs = 1_000 }: Waiting,
 ): Promise<ReadonlyMap<string, number>> {
   const ids = new Map<string, number>();
   let waited = false;
+  let refused = false;
   for (const name of new Set(names))
     while (!ids.has(name))
       try {
         ids.set(name, await registry.idOf(name));
       } catch (error) {
-        if (!(error instanceof CrossdockError) || !error.retryable) throw error;
-        if (!waited) onWait(error);
+        const away = error instanceof CrossdockError && error.retryable;
+        if (!away && !waited) throw error;
+        if (!away && !refused) onRefusal(error);
+        if (away && !waited) onWait(error);
         waited = true;
-        await pause(pauseMs);
+        refused ||= !away;
+        await pause(pauseMs, undefined, { signal });
       }
   return ids;
 }

@@ -45,7 +45,7 @@ const pattern = () =>
 const rule = z.strictObject({
   match: z
     .strictObject({
-      system: z.enum(['erp', 'finance']).optional(),
+      system: z.enum(['erp', 'finance', 'crm']).optional(),
       method: z.enum(['GET', 'POST', 'PUT']).optional(),
       path: pattern().optional(),
       key: pattern().optional(),
@@ -72,7 +72,7 @@ export const FAULT_PLAN = z.preprocess((given) => (Array.isArray(given) ? { rule
 export type FaultPlanSettings = z.output<typeof FAULT_PLAN>;
 
 export interface Call {
-  system: 'erp' | 'finance';
+  system: 'erp' | 'finance' | 'crm';
   method: string;
   /** below the system, decoded by nobody */
   path: string;

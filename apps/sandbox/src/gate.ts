@@ -13,6 +13,8 @@ export interface Answer {
   body: string;
 }
 
+export type Apply = () => Answer | Promise<Answer>;
+
 /** The bearer token the pretend systems ask for; null: they ask for none. */
 export const SANDBOX_TOKEN = Symbol('sandbox token');
 
@@ -28,8 +30,11 @@ export class Gate implements OnModuleDestroy {
     @Inject(SANDBOX_TOKEN) private readonly token: Secret | null,
   ) {}
 
-  /** `apply` checks, changes the state and appends to the ledger in one go, without waiting for anything. */
-  async handle(request: FastifyRequest, reply: FastifyReply, call: Call, apply: () => Answer): Promise<void> {
+  /**
+   * `apply` checks, changes the state and appends to the ledger in one go, without waiting for anything; the CRM's, which has a
+   * database instead, in one transaction.
+   */
+  async handle(request: FastifyRequest, reply: FastifyReply, call: Call, apply: Apply): Promise<void> {
     if (!this.#knows(request.headers.authorization)) return send(reply, problem(401, 'Unauthorised'));
     const fault = this.faults.take(call);
     try {
@@ -49,18 +54,13 @@ export class Gate implements OnModuleDestroy {
     for (const socket of this.#open) socket.destroy();
   }
 
-  async #applied(apply: () => Answer): Promise<Answer> {
-    const answer = apply();
+  async #applied(apply: Apply): Promise<Answer> {
+    const answer = await apply();
     await this.ledger.flushed();
     return answer;
   }
 
-  async #misbehave(
-    fault: FaultEffect,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    apply: () => Answer,
-  ): Promise<void> {
+  async #misbehave(fault: FaultEffect, request: FastifyRequest, reply: FastifyReply, apply: Apply): Promise<void> {
     switch (fault.kind) {
       case 'slow':
         await this.#wait(fault.ms);

@@ -17,6 +17,8 @@ export interface SandboxOptions {
   token?: Secret;
   /** further rooms in the same process: the sandbox CRM */
   imports?: ModuleMetadata['imports'];
+  /** their controllers that answer behind the gate */
+  controllers?: ModuleMetadata['controllers'];
 }
 
 /** The pretend ERP and finance system around one ledger. */
@@ -26,7 +28,7 @@ export class SandboxModule {
     return {
       module: SandboxModule,
       imports: options.imports ?? [],
-      controllers: [ErpController, FinanceController, ControlController],
+      controllers: [ErpController, FinanceController, ControlController, ...(options.controllers ?? [])],
       providers: [
         Gate,
         FaultPlan,

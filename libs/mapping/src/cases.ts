@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { ConfigurationError, parseRecordKey, recordKey } from '#contracts';
+import { ConfigurationError, parseRecordKey, recordKey, RESULT_ENTITY } from '#contracts';
 import type { Envelope, Finding } from '#contracts';
 import { jsonObject, JsonNumber } from '#schema';
 import type { Json, JsonObject } from '#schema';
@@ -140,7 +140,12 @@ function fromEvent(bundle: Bundle, mapping: CompiledMapping, one: MappingCase): 
   if (!read.ok) return `the event is not ${mapping.from}: ${read.message}`;
   if (read.unknown.length > 0)
     return `the event has fields that ${mapping.from} does not know: ${read.unknown.join(', ')}`;
-  return bundle.mapWith(mapping.name, read.record, envelopeOf(mapping.entity!, String(read.record['id'])), one.zone);
+  const { entity } = mapping;
+  const envelope =
+    entity === RESULT_ENTITY
+      ? envelopeOf(String(read.record['entity']), String(read.record['recordId']))
+      : envelopeOf(entity!, String(read.record['id']));
+  return bundle.mapWith(mapping.name, read.record, envelope, one.zone);
 }
 
 function normalised(bundle: Bundle, name: string, one: MappingCase): Mapped | string {

@@ -1,3 +1,4 @@
+import { RESULT_ENTITY } from '#contracts';
 import type { DocumentDeclaration, Finding, Flow, Position } from '#contracts';
 import { suggest } from './findings.ts';
 import type { CompiledMapping } from './mapping.ts';
@@ -85,7 +86,7 @@ export function bindFlows(
     if (mapping.entity !== flow.entity) {
       list.push({
         ...place,
-        message: `the mapping ${mapping.name} is from ${mapping.from}, but the flow is on crm.${flow.entity}`,
+        message: `the mapping ${mapping.name} is from ${mapping.from}, but the flow is on ${flow.entity === RESULT_ENTITY ? 'sync.result' : `crm.${flow.entity}`}`,
       });
       continue;
     }

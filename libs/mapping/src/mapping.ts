@@ -1,4 +1,4 @@
-import { CrossdockError } from '#contracts';
+import { CrossdockError, RESULT_ENTITY } from '#contracts';
 import type { Envelope, Finding, OpenField } from '#contracts';
 import type { JsonObject } from '#schema';
 import { checksOf } from './checks.ts';
@@ -42,7 +42,7 @@ export interface CompiledMapping {
   file: string;
   from: string;
   to: string;
-  /** entity of a mapping from `canonical/<entity>` */
+  /** entity of a mapping from `canonical/<entity>`; `sync-result` of one from `envelope/sync-result` */
   entity: string | undefined;
   /** document type, unless the target is canonical */
   document: string | undefined;
@@ -57,6 +57,7 @@ export interface CompiledMapping {
 
 const KEYS = ['from', 'to', 'doc', 'document', 'when', 'otherwise', 'fields', 'checks'];
 const CANONICAL = 'canonical/';
+const RESULT = `envelope/${RESULT_ENTITY}`;
 
 /** Checks one mapping file; every mistake goes to `list`, and then nothing is given. */
 export function compileMapping(
@@ -122,7 +123,7 @@ export function compileMapping(
     file,
     from,
     to,
-    entity: from.startsWith(CANONICAL) ? from.slice(CANONICAL.length) : undefined,
+    entity: entityOf(from),
     document,
     otherwise,
     tree,
@@ -131,6 +132,11 @@ export function compileMapping(
     normal: normalForm(tree),
     run: runner(name, condition, otherwise, put, checks),
   };
+}
+
+function entityOf(from: string): string | undefined {
+  if (from === RESULT) return RESULT_ENTITY;
+  return from.startsWith(CANONICAL) ? from.slice(CANONICAL.length) : undefined;
 }
 
 function runner(

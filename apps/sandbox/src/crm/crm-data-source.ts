@@ -13,7 +13,7 @@ class Tables1763900000000 implements MigrationInterface {
       create table ${SCHEMA}.customer (
         id text primary key, version integer not null, number text not null, name text not null, legal_name text,
         active boolean not null default true, email text, phone text, line1 text, city text, postal_code text,
-        country text not null, currency text not null
+        country text not null, currency text not null, sync_status text, erp_number text, sync_reason text
       );
       create table ${SCHEMA}.product (
         id text primary key, version integer not null, sku text not null unique, name text not null, unit text not null,
@@ -24,7 +24,7 @@ class Tables1763900000000 implements MigrationInterface {
         customer_id text not null references ${SCHEMA}.customer (id),
         stage text not null default 'OPEN' check (stage in ('OPEN', 'WON', 'LOST', 'CANCELLED')),
         closed_at timestamptz, currency text not null, purchase_order_ref text, requested_delivery_date date, note text,
-        lines jsonb not null
+        lines jsonb not null, sync_status text, erp_number text, sync_reason text
       );
       create sequence ${SCHEMA}.number start 1001;
     `);

@@ -20,6 +20,7 @@ import { CrmService } from './crm.service.ts';
     }),
   ],
   controllers: [CrmController],
+  exports: [CrmService],
   providers: [
     {
       provide: DataSource,

@@ -14,6 +14,7 @@ import type {
   OpportunityInput,
   ProductChange,
   ProductInput,
+  SyncStatus,
 } from './input.ts';
 import { Opportunity, type OpportunityLine, type Stage } from './opportunity.ts';
 import { Product } from './product.ts';
@@ -100,6 +101,21 @@ export class CrmService {
     });
   }
 
+  /** What somebody else says of the record, in whatever stage it is. A change like any other: the record's next version. */
+  syncCustomer(id: string, status: SyncStatus): Promise<Customer> {
+    return this.#transaction(async (manager) => {
+      const customer = await held(manager, Customer, id);
+      return note(customer, status) ? this.#saveCustomer(manager, customer, 'updated') : customer;
+    });
+  }
+
+  syncOpportunity(id: string, status: SyncStatus): Promise<Opportunity> {
+    return this.#transaction(async (manager) => {
+      const opportunity = await held(manager, Opportunity, id);
+      return note(opportunity, status) ? this.#saveOpportunity(manager, opportunity, 'updated') : opportunity;
+    });
+  }
+
   async #transaction<T>(work: (manager: EntityManager) => Promise<T>): Promise<T> {
     try {
       return await this.#source.transaction(work);
@@ -155,6 +171,14 @@ export class CrmService {
       return (there as T | null) ?? create(manager);
     });
   }
+}
+
+/** False: the record says so already. */
+function note(record: Customer | Opportunity, { status, erpNumber, reason }: SyncStatus): boolean {
+  const next = { syncStatus: status, erpNumber: erpNumber ?? record.erpNumber, syncReason: reason ?? null };
+  const same = (Object.keys(next) as (keyof typeof next)[]).every((name) => record[name] === next[name]);
+  Object.assign(record, next);
+  return !same;
 }
 
 async function held<T extends { id: string }>(manager: EntityManager, entity: new () => T, id: string): Promise<T> {

@@ -19,4 +19,8 @@ export class Customer {
   @Column('text') country!: string;
   /** ISO 4217 */
   @Column('text') currency!: string;
+  /** what Crossdock has written back: how it fares in the ERP, what it is called there, and why not */
+  @Column('text', { name: 'sync_status', nullable: true }) syncStatus!: string | null;
+  @Column('text', { name: 'erp_number', nullable: true }) erpNumber!: string | null;
+  @Column('text', { name: 'sync_reason', nullable: true }) syncReason!: string | null;
 }

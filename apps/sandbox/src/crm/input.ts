@@ -57,6 +57,14 @@ export type OpportunityInput = z.infer<typeof OPPORTUNITY>;
 export const OPPORTUNITY_CHANGE = changesOf(OPPORTUNITY.omit({ customerId: true, currency: true }));
 export type OpportunityChange = z.infer<typeof OPPORTUNITY_CHANGE>;
 
+/** The whole of it each time; a number that is left out stays, for what was created is not uncreated by a later refusal. */
+export const SYNC_STATUS = z.strictObject({
+  status: z.enum(['SYNCED', 'WAITING', 'REFUSED', 'GIVEN_UP']),
+  erpNumber: text.optional(),
+  reason: z.string().max(500).optional(),
+});
+export type SyncStatus = z.infer<typeof SYNC_STATUS>;
+
 /** `seed`: the same seed names the same records, so a repeat adds nothing. */
 export const GENERATE = z.strictObject({
   orders: z.number().int().min(1).max(2000),

@@ -30,4 +30,8 @@ export class Opportunity {
   @Column('date', { name: 'requested_delivery_date', nullable: true }) requestedDeliveryDate!: string | null;
   @Column('text', { nullable: true }) note!: string | null;
   @Column('jsonb') lines!: OpportunityLine[];
+  /** what Crossdock has written back: how it fares in the ERP, what it is called there, and why not */
+  @Column('text', { name: 'sync_status', nullable: true }) syncStatus!: string | null;
+  @Column('text', { name: 'erp_number', nullable: true }) erpNumber!: string | null;
+  @Column('text', { name: 'sync_reason', nullable: true }) syncReason!: string | null;
 }

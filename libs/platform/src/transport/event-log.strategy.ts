@@ -1,5 +1,6 @@
 import { BaseRpcContext, Server } from '@nestjs/microservices';
 import type { CustomTransportStrategy, MessageHandler } from '@nestjs/microservices';
+import { setTimeout as pause } from 'node:timers/promises';
 import { lastValueFrom } from 'rxjs';
 import { CrossdockError } from '#contracts';
 import type {
@@ -34,6 +35,8 @@ export interface EventLogStrategyOptions {
   /** named in dead letters; default: the group */
   stage?: string;
   maxBatch?: number;
+  /** read nothing before; the application starts without waiting for it. Who hands it over tells why it takes long or fails */
+  after?: Promise<unknown>;
   onProblem?(problem: LogProblem): void;
 }
 
@@ -59,6 +62,8 @@ export class EventLogStrategy extends Server implements CustomTransportStrategy 
   override readonly propagatesEventHandlerErrors = true;
   readonly #options: EventLogStrategyOptions;
   #running: RunningSubscription | undefined;
+  #starting: Promise<void> | undefined;
+  #closing = false;
 
   constructor(options: EventLogStrategyOptions) {
     super();
@@ -66,10 +71,12 @@ export class EventLogStrategy extends Server implements CustomTransportStrategy 
     this.transportId = options.transportId;
   }
 
-  /** Calls back when the partitions are assigned for the first time, or with the reason why not. */
+  /** Calls back when the partitions are assigned for the first time, or with the reason why not; at once where it has to wait. */
   async listen(callback: (error?: unknown) => void): Promise<void> {
+    const { after } = this.#options;
     try {
-      await this.#start();
+      if (after === undefined) await this.#start();
+      else this.#startAfter(after, this.#handlersByTopic());
     } catch (error) {
       return callback(error);
     }
@@ -78,6 +85,8 @@ export class EventLogStrategy extends Server implements CustomTransportStrategy 
 
   /** Finishes the batches in hand, commits, leaves the group. The event log stays open: it is its owner's. */
   async close(): Promise<void> {
+    this.#closing = true;
+    await this.#starting;
     await this.#running?.stop();
     this.#running = undefined;
   }
@@ -89,6 +98,27 @@ export class EventLogStrategy extends Server implements CustomTransportStrategy 
 
   unwrap<T>(): T {
     return this.#options.eventLog as T;
+  }
+
+  /** Nobody waits for this start any more, so it is tried until it is done. */
+  #startAfter(after: Promise<unknown>, handlers: ReadonlyMap<string, unknown>): void {
+    const [topic = ''] = handlers.keys();
+    const message = `group ${this.#options.group} could not start; it is tried again`;
+    const start = async (): Promise<void> => {
+      for (let tries = 0; !this.#closing; tries++)
+        try {
+          return await this.#start();
+        } catch (cause) {
+          if (tries === 0) this.#options.onProblem?.({ kind: 'unavailable', topic, partition: -1, message, cause });
+          await this.#running?.stop().catch(() => {});
+          this.#running = undefined;
+          await pause(1_000);
+        }
+    };
+    after.then(
+      () => (this.#starting = start()),
+      () => {},
+    );
   }
 
   async #start(): Promise<void> {

@@ -1,12 +1,12 @@
 import { CrossdockError, type Target } from '#contracts';
 import { createHttp, type HttpRequest } from '#http';
 import { defineTarget } from '../../target-connector.ts';
-import { declare } from './declare.ts';
+import { declare, requestOf, swapOf } from './declare.ts';
 import { readFind } from './find.ts';
 import { interpret } from './interpret.ts';
 import { parseRestSettings } from './parse.ts';
 import type { RestDocument } from './settings.ts';
-import { fill, withRequestKey } from './template.ts';
+import { fill, recordIdOf, withRequestKey } from './template.ts';
 
 /**
  * The generic target: any system with an ordinary REST API, described by the connection's settings (configuration.md,
@@ -38,9 +38,14 @@ export const rest = defineTarget({
     const target: Omit<Target, 'documents'> = {
       async write(request) {
         const document = documentOf(request.document);
-        const operation = request.operation === 'reverse' ? undefined : document[request.operation];
+        const operation = requestOf(document, request.operation);
         if (operation === undefined) throw unknown(`${request.document} has no operation ${request.operation}`);
-        const path = fill(operation.path, { key: request.key, id: request.targetId, requestKey: request.requestKey });
+        const path = fill(operation.path, {
+          key: request.key,
+          recordId: recordIdOf(request.key, connection.idPrefix),
+          id: request.targetId,
+          requestKey: request.requestKey,
+        });
         if (path === undefined)
           return { outcome: 'rejected', errorClass: 'VALUE', message: `nothing usable to put into ${operation.path}` };
         const result = await http.request({
@@ -51,14 +56,17 @@ export const rest = defineTarget({
           signal: request.signal,
           onRequestStart: () => request.onRequestStart(),
         });
-        return interpret({ settings, document, operation: request.operation, key: request.key }, result, new Date());
+        const bySwap = request.operation === 'reverse' && swapOf(document) !== undefined;
+        const as = bySwap ? 'create' : request.operation;
+        return interpret({ settings, document, operation: as, key: request.key }, result, new Date());
       },
 
       async find(request) {
         const document = documentOf(request.document);
         const { find } = document;
         if (find === undefined) throw unknown(`${request.document} has no find`);
-        const path = fill(find.path, request);
+        const { key, requestKey } = request;
+        const path = fill(find.path, { key, requestKey, recordId: recordIdOf(key, connection.idPrefix) });
         if (path === undefined)
           return { found: 'failed', message: `nothing usable to put into ${find.path}`, evidence: 'not asked' };
         const result = await http.request({

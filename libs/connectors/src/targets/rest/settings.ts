@@ -22,8 +22,8 @@ const path = () =>
     const found = placeholders(text);
     if (found === undefined) return context.addIssue({ code: 'custom', message: 'a brace is not closed' });
     for (const name of found)
-      if (!['key', 'id', 'requestKey'].includes(name))
-        context.addIssue({ code: 'custom', message: `{${name}} is none of {key}, {id}, {requestKey}` });
+      if (!['key', 'recordId', 'id', 'requestKey'].includes(name))
+        context.addIssue({ code: 'custom', message: `{${name}} is none of {key}, {recordId}, {id}, {requestKey}` });
   });
 
 const statuses = () =>
@@ -43,10 +43,16 @@ const repeat = z.union(
       create: z.enum(REPEAT).optional(),
       update: z.enum(REPEAT).optional(),
       cancel: z.enum(REPEAT).optional(),
+      reverse: z.enum(REPEAT).optional(),
     }),
   ],
   { error: `one of ${REPEAT.join(', ')}, or one of them per operation: { create: look-first }` },
 );
+
+/** How a posted fact is taken back: a second entry with two fields of each line exchanged, or a request of its own. */
+const reverse = z.union([strict({ swap: z.tuple([z.string().min(1), z.string().min(1)]) }), operation()], {
+  error: '{ swap: [debit, credit] }, or an operation such as { method: POST, path: "/journal-entries/{id}/reversal" }',
+});
 
 const document = strict({
   nature: z.enum(['state', 'fact']),
@@ -58,7 +64,7 @@ const document = strict({
   create: operation().optional(),
   update: operation().optional(),
   cancel: operation().optional(),
-  reverse: z.unknown().optional(),
+  reverse: reverse.optional(),
   find: strict({
     method: z.enum(['GET', 'POST']).default('GET'),
     path: path(),
@@ -81,6 +87,7 @@ const document = strict({
     create: statuses().optional(),
     update: statuses().optional(),
     cancel: statuses().optional(),
+    reverse: statuses().optional(),
   }).default({}),
 });
 export type RestDocument = z.output<typeof document>;

@@ -1,8 +1,18 @@
-/** What may stand in a path; `id` is the target's id of the record. */
+/** What may stand in a path; `id` is the target's id of the record, `recordId` the one its source knows. */
 export interface Placeholders {
   key: string;
+  recordId?: string;
   id?: string;
   requestKey: string;
+}
+
+/**
+ * The record id of a key without the connection's idPrefix: what the system calls the record that it sent us itself, for a
+ * connection that writes back to it. Undefined for a record of another source.
+ */
+export function recordIdOf(key: string, idPrefix: string): string | undefined {
+  const recordId = /^[^:]+:[^:]+:(.+)$/s.exec(key)?.[1];
+  return recordId?.startsWith(idPrefix) ? recordId.slice(idPrefix.length) : undefined;
 }
 
 /** The names between braces, or undefined when a brace stands alone. */
@@ -18,7 +28,7 @@ export function placeholders(template: string): string[] | undefined {
  */
 export function fill(template: string, values: Placeholders): string | undefined {
   let usable = true;
-  const path = template.replace(/\{(key|id|requestKey)\}/g, (_, name: keyof Placeholders) => {
+  const path = template.replace(/\{(key|recordId|id|requestKey)\}/g, (_, name: keyof Placeholders) => {
     const value = values[name];
     if (value && value !== '.' && value !== '..' && value.isWellFormed()) return encode(value);
     usable = false;
