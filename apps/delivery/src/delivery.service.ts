@@ -6,6 +6,8 @@ import { storeDeadLetters, storeUnrouted } from './account.ts';
 import { Commands } from './commands/commands.ts';
 import { Engine } from './engine/engine.ts';
 import { Intake, type Refused } from './intake.ts';
+import { lookBeforeCreate } from './restore/look-before-create.ts';
+import { RestoreWindow } from './restore/window.ts';
 
 export interface DeliveryOptions {
   database: Database;
@@ -22,11 +24,14 @@ export class DeliveryService {
   readonly #engine: Engine;
   readonly #intake: Intake;
   readonly #commands: Commands;
+  readonly #restore: RestoreWindow;
 
   constructor(options: DeliveryOptions) {
-    const { database, metrics, targets } = options;
+    const { database, metrics } = options;
+    const restore = (this.#restore = new RestoreWindow(database));
+    const targets = new Map([...options.targets].map(([name, target]) => [name, lookBeforeCreate(target, restore)]));
     this.#options = options;
-    this.#engine = new Engine(options);
+    this.#engine = new Engine({ ...options, targets });
     this.#intake = new Intake(database, metrics, (connection) => this.#engine.wake(connection));
     this.#commands = new Commands({
       database,
@@ -38,6 +43,7 @@ export class DeliveryService {
   }
 
   async start(): Promise<void> {
+    await this.#restore.start();
     await this.#engine.start();
     await this.#commands.start();
   }
@@ -46,6 +52,7 @@ export class DeliveryService {
   async stop(deadlineMs?: number): Promise<void> {
     await this.#commands.stop();
     await this.#engine.stop(deadlineMs);
+    this.#restore.stop();
     await Promise.all([...this.#options.targets.values()].map((target) => target.close()));
   }
 

@@ -1,0 +1,74 @@
+import type { DocumentDeclaration, FindRequest, Target, WriteRequest, WriteResult } from '#contracts';
+
+/** What a look needs to know of a restore; see `RestoreWindow`. */
+export interface Window {
+  readonly open: boolean;
+  readonly stoppedMs: number | undefined;
+  readonly lostMs: number | undefined;
+}
+
+/** What a request may take beside the settle time until it has an effect, ms. */
+const ON_THE_WAY_MS = 60_000;
+
+/**
+ * A target that may hold what the database has forgotten: while the window after a restore is open, a create is preceded by
+ * a look. What is found is answered as "exists already", which delivery knows how to adopt; what is not there is created.
+ * A repeat that the target itself recognises (by key, by external id) needs no look as long as it does.
+ */
+export function lookBeforeCreate(target: Target, window: Window): Target {
+  return {
+    documents: target.documents,
+    find: (request: FindRequest) => target.find(request),
+    probe: target.probe && ((signal: AbortSignal) => target.probe!(signal)),
+    close: () => target.close(),
+    write: async (request) => {
+      const declaration = target.documents.get(request.document);
+      if (request.operation !== 'create' || declaration === undefined || !window.open) return target.write(request);
+      if (recognised(declaration, window)) return target.write(request);
+      return (await looked(target, declaration, window, request)) ?? target.write(request);
+    },
+  };
+}
+
+function recognised(declaration: DocumentDeclaration, { lostMs }: Window): boolean {
+  const { repeatIsSafe, keyLifetimeMs, settleMs } = declaration;
+  if (repeatIsSafe.create === 'by-external-id') return true;
+  if (repeatIsSafe.create === 'never') return !declaration.canFind; // those of before the restore are held for a person
+  if (repeatIsSafe.create !== 'by-idempotency-key') return false;
+  return keyLifetimeMs === undefined || lostMs === undefined || lostMs < keyLifetimeMs - settleMs - ON_THE_WAY_MS;
+}
+
+/** Undefined: it is not there and will not come late. */
+async function looked(
+  target: Target,
+  declaration: DocumentDeclaration,
+  window: Window,
+  request: WriteRequest,
+): Promise<WriteResult | undefined> {
+  if (!declaration.canFind)
+    return {
+      outcome: 'rejected',
+      errorClass: 'UNKNOWN_OUTCOME',
+      message: 'may have been sent before the restore, the target forgets our keys and cannot be asked: look there',
+    };
+  const { document, key, requestKey, operation, signal } = request;
+  const answer = await target.find({ document, key, requestKey, operation, signal });
+  if (answer.found === 'failed')
+    return {
+      outcome: 'retry',
+      errorClass: 'CONNECTION',
+      message: `a look after the restore: ${answer.message}`,
+      notSent: true,
+    };
+  // of facts that all count, another one under the same key is none of ours
+  const another = declaration.versions === 'each' && answer.found === 'one' && !answer.requestKeyMatches;
+  if (answer.found !== 'none' && !another)
+    return { outcome: 'duplicate', message: 'found by a look after the restore' };
+  if (window.stoppedMs === undefined || window.stoppedMs > declaration.settleMs) return undefined;
+  return {
+    outcome: 'retry',
+    errorClass: 'INTERMITTENT',
+    message: 'not there after the restore; the settle time of what was sent before is not over',
+    notSent: true,
+  };
+}
