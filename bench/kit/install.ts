@@ -1,15 +1,21 @@
 import { spawn } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { packageRoot } from '#platform';
 
 /** Where a peer's recipe stands: its pins, its settings, its little program. */
 export const recipe = (peer: string, ...path: string[]): string => join(packageRoot(), 'bench', 'peers', peer, ...path);
 
-/** npm's packages as the lock file pins them; gives the folder that holds node_modules and the copied files. */
+/**
+ * npm's packages as the lock file pins them; gives the folder that holds node_modules and the copied files. They stand in a
+ * folder of their own: a package.json beside our code would be the package our code belongs to.
+ */
 export function fromNpm(peer: string, files: readonly string[]): Promise<string> {
-  return once(peer, ['package.json', 'package-lock.json', ...files], (folder) =>
-    run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], folder),
+  const all = ['package.json', 'package-lock.json', ...files];
+  return once(
+    peer,
+    all.map((file) => join('npm', file)),
+    (folder) => run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], folder),
   );
 }
 
@@ -42,7 +48,7 @@ async function once(
   process.stdout.write(`  installing ${peer} into .crossdock/peers ...\n`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const file of files) cpSync(recipe(peer, file), join(folder, file));
+  for (const file of files) cpSync(recipe(peer, file), join(folder, basename(file)));
   await install(folder);
   writeFileSync(mark, wanted);
   return folder;
