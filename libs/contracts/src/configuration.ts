@@ -22,7 +22,8 @@ export interface Connection {
   /** part of every record id of this source; default empty */
   idPrefix: string;
   settings: SettingsValue;
-  budget: { requestsPerMinute?: number; concurrency: number };
+  /** `dailyQuota`: requests per day of `zone`; of them `reserve` are kept for probes and what people order, default 0 */
+  budget: { requestsPerMinute?: number; concurrency: number; dailyQuota?: number; reserve?: number };
   timeoutMs: number;
   retry: { ladderMs: readonly number[]; jitter: number };
   breaker: { windowMs: number; minimum: number; failures: number; slowMs: number; probeMs: number };

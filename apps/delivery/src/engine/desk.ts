@@ -1,6 +1,6 @@
 import type { Connection, FindResult, Target } from '#contracts';
 import type { Logger, Metrics } from '#platform';
-import type { Prepared } from '../core/lane.ts';
+import type { Lane, Prepared } from '../core/lane.ts';
 import type { Context } from '../core/outcome.ts';
 import type { Guard } from './guard.ts';
 import type { Work } from './prepare.ts';
@@ -18,6 +18,10 @@ export interface Desk {
   log: Logger;
   guard: Guard;
   slots: Slots;
+  /** asks for the permit of a look; false: none today, and the lane was given back */
+  mayLook(lane: Pick<Lane, 'id' | 'token'>): Promise<boolean>;
+  /** counts a request that belongs to another one */
+  charge(): Promise<void>;
   /** the lane is due again in so many ms; null: when something wakes it */
   wakeIn(ms: number | null): void;
 }

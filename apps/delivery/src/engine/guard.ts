@@ -5,7 +5,6 @@ import type { Logger } from '#platform';
 import {
   CLOSE_BREAKER,
   HALF_OPEN,
-  HOLD_CONNECTION,
   NEED_REAUTH,
   OPEN_BREAKER,
   POSTPONE_PROBE,
@@ -15,15 +14,20 @@ import {
   TAKE_PROBE,
   type ConnectionRow,
 } from '../sql/connection.ts';
+import { THROTTLE } from '../sql/budget.ts';
+import type { Budget } from './budget.ts';
 
 export interface GuardOptions {
   database: Database;
   connection: Connection;
   target: Target;
+  budget: Budget;
   holder: string;
   log: Logger;
   /** how often credentials that were refused are tried, ms */
   reauthMs: number;
+  /** how long a throttled rate would need to rise from nothing to where it was, ms; default 10 min */
+  riseMs?: number;
   /** the connection may be used again, or one document may try */
   changed(): void;
 }
@@ -31,6 +35,23 @@ export interface GuardOptions {
 /** Without a probe the wait before one document may try: doubling from here to `LONGEST_MS`. */
 const FIRST_MS = 5_000;
 const LONGEST_MS = 60_000;
+/** A throttled rate comes back at a tenth of what it was per minute: slow enough to meet the limit seldom, done within the hour. */
+const RISE_MS = 600_000;
+
+/** What a connection without a configured rate is taken to have done at least, per slot and minute, before it is halved. */
+const LEAST_PER_SLOT = 60;
+
+const UNKNOWN: ConnectionRow = {
+  state: 'active',
+  breaker: 'closed',
+  heldMs: 0,
+  probeMs: null,
+  probe_count: 0,
+  probe_holder: null,
+  rate: null,
+  quotaUsed: 0,
+  quotaResetMs: 0,
+};
 
 /**
  * Whether a connection may be used, over all processes. The meter of this process only measures; `connection_state`
@@ -41,11 +62,18 @@ const LONGEST_MS = 60_000;
  *                                 └───────────────────────it fails──────────┘
  *
  *     active ──401, or 403 and the probe fails too──> needs_reauth ──probe goes through──> active
+ *
+ * Beside both, a target that asks us to slow down holds the connection for as long as it says.
  */
 export class Guard {
   readonly #options: GuardOptions;
   readonly #meter: Meter;
-  #row: ConnectionRow = { state: 'active', breaker: 'closed', heldMs: 0, probeMs: null, probe_count: 0 };
+  #row = UNKNOWN;
+  /** monotonic ms */
+  #heldUntil = 0;
+  #heldTimer: NodeJS.Timeout | undefined;
+  /** monotonic ms: what was read before this process changed the state itself says nothing */
+  #changedAt = 0;
   #trial: { since: number } | undefined;
   #busy = false;
 
@@ -60,18 +88,18 @@ export class Guard {
     });
   }
 
-  /** Why nothing should leave at this moment, as far as this process knows. */
+  /** Requests may leave, as far as this process knows. */
   get closed(): boolean {
-    return this.#row.breaker === 'closed' && this.#row.state === 'active';
+    return this.#row.breaker === 'closed' && this.#row.state === 'active' && this.heldMs === 0;
   }
 
   /** This process may send one lane's head while the breaker is half-open. */
   get trying(): boolean {
-    return this.#trial !== undefined;
+    return this.#trial !== undefined && this.#row.state === 'active' && this.heldMs === 0;
   }
 
   get heldMs(): number {
-    return this.#row.heldMs;
+    return Math.max(0, this.#heldUntil - performance.now());
   }
 
   /** Reads the shared state; probes when it is time and nobody else does. Called often, in parallel with requests. */
@@ -81,25 +109,31 @@ export class Guard {
     try {
       await this.refresh();
       const { breaker, state, probeMs } = this.#row;
-      const due = probeMs !== null && probeMs <= 0 && state !== 'paused';
-      if (due && (breaker !== 'closed' || state === 'needs_reauth')) await this.#probe();
+      const due = probeMs !== null && probeMs <= 0 && state !== 'paused' && this.heldMs === 0;
+      if (due && !this.#options.budget.exhausted && (breaker !== 'closed' || state === 'needs_reauth'))
+        await this.#probe();
     } finally {
       this.#busy = false;
     }
   }
 
   async refresh(): Promise<void> {
-    const { database, connection, changed } = this.#options;
-    const before = this.#row;
+    const { database, connection, holder, budget, changed } = this.#options;
+    const readAt = performance.now();
     const [row] = await database.query<ConnectionRow>(READ_CONNECTION, [connection.name]);
-    if (row === undefined) return;
+    if (row === undefined || readAt < this.#changedAt) return;
+    const before = this.#row;
+    const usable = this.closed;
     this.#row = row;
-    if (row.breaker === 'closed') {
-      this.#trial = undefined;
-      if (before.breaker !== 'closed') this.#meter.reset();
-    }
-    const usable = (at: ConnectionRow): boolean => at.breaker === 'closed' && at.state === 'active';
-    if (usable(row) && !usable(before)) changed();
+    budget.observe(row);
+    this.#hold(row.heldMs);
+    if (row.breaker !== 'half-open' || row.probe_holder !== holder) this.#trial = undefined; // whoever probed last has the word
+    if (row.breaker === 'closed' && before.breaker !== 'closed') this.#meter.reset();
+    if (this.closed && !usable) changed();
+  }
+
+  stop(): void {
+    clearTimeout(this.#heldTimer);
   }
 
   /** How a request ended. `begunAt` is monotonic: only calls begun after the probe count for a trial. */
@@ -109,14 +143,35 @@ export class Guard {
     if (this.#meter.tripped() && this.#row.breaker === 'closed') await this.#open();
   }
 
-  /** The trial found nothing to send: nothing speaks against the connection. */
+  /**
+   * The trial found nothing to send: nothing speaks against the connection. That nothing was given out because the
+   * connection is held or paused, which this process may not know yet, is no such finding.
+   */
   async nothingToTry(): Promise<void> {
-    if (this.#trial !== undefined) await this.#tried(true);
+    if (this.#trial === undefined) return;
+    await this.refresh();
+    if (this.trying) await this.#tried(true);
   }
 
-  async hold(forMs: number): Promise<void> {
-    await this.#options.database.query(HOLD_CONNECTION, [this.#options.connection.name, forMs]);
-    await this.refresh();
+  /** The target asked us to slow down, in the answer to a request that began `agoMs` ago. */
+  async throttled(forMs: number, agoMs: number): Promise<void> {
+    const { database, connection, log, riseMs = RISE_MS } = this.#options;
+    const { requestsPerMinute, concurrency } = connection.budget;
+    this.#hold(Math.max(forMs, this.heldMs));
+    const [row] = await database.query<{ lowered: boolean; perMinute: number }>(THROTTLE, [
+      connection.name,
+      forMs,
+      agoMs,
+      requestsPerMinute ?? null,
+      riseMs,
+      concurrency * LEAST_PER_SLOT,
+    ]);
+    if (row?.lowered)
+      log.warn(
+        { connection: connection.name, heldMs: forMs, perMinute: row.perMinute },
+        `${connection.name} asks us to slow down: to ${row.perMinute.toFixed(0)} requests per minute, rising again`,
+      );
+    await this.#refreshed();
   }
 
   async needsReauth(reason: string): Promise<void> {
@@ -128,13 +183,14 @@ export class Guard {
         { connection: connection.name },
         `${connection.name} refuses our credentials: paused until a probe goes through`,
       );
-    await this.refresh();
+    await this.#refreshed();
   }
 
   /** The connector's cheap call; without one nothing is known. */
   async probe(): Promise<ProbeResult | undefined> {
-    const { target, connection } = this.#options;
+    const { target, connection, budget } = this.#options;
     if (target.probe === undefined) return undefined;
+    await budget.charge(1);
     const signal = AbortSignal.timeout(Math.min(connection.timeoutMs, 10_000));
     return target.probe(signal).catch((cause: unknown): ProbeResult => ({ ok: false, message: String(cause) }));
   }
@@ -145,7 +201,7 @@ export class Guard {
     const [changed] = await database.query(OPEN_BREAKER, [connection.name, this.#wait(0)]);
     if (changed !== undefined)
       log.warn({ connection: connection.name }, `${connection.name} fails too often: breaker open`);
-    await this.refresh();
+    await this.#refreshed();
   }
 
   async #probe(): Promise<void> {
@@ -155,6 +211,7 @@ export class Guard {
     if (row === undefined) return;
     const since = performance.now();
     const answer = await this.probe();
+    let half: Record<string, unknown> | undefined;
     if (row.state === 'needs_reauth') {
       if (answer === undefined || answer.ok) {
         await database.query(REAUTHENTICATED, [connection.name, holder]);
@@ -162,12 +219,10 @@ export class Guard {
       } else await database.query(POSTPONE_PROBE, [connection.name, holder, reauthMs]);
     } else if (answer !== undefined && !answer.ok) {
       await database.query(REOPEN_BREAKER, [connection.name, holder, this.#wait(row.probe_count)]);
-    } else {
-      const [half] = await database.query(HALF_OPEN, [connection.name, holder, connection.timeoutMs + turn]);
-      if (half !== undefined) this.#trial = { since };
-    }
-    await this.refresh();
-    if (this.#trial !== undefined) changed();
+    } else [half] = await database.query(HALF_OPEN, [connection.name, holder, connection.timeoutMs + turn]);
+    if (half !== undefined) this.#trial = { since };
+    await this.#refreshed();
+    if (this.trying) changed();
   }
 
   async #tried(ok: boolean): Promise<void> {
@@ -178,8 +233,28 @@ export class Guard {
       this.#meter.reset();
       log.info({ connection: connection.name }, `${connection.name} answers again: breaker closed`);
     } else await database.query(REOPEN_BREAKER, [connection.name, holder, this.#wait(this.#row.probe_count)]);
-    await this.refresh();
+    await this.#refreshed();
     changed();
+  }
+
+  #refreshed(): Promise<void> {
+    this.#changedAt = performance.now();
+    return this.refresh();
+  }
+
+  /** Nothing leaves for so long; whoever waits for the end of it is told. */
+  #hold(ms: number): void {
+    const before = this.heldMs;
+    this.#heldUntil = performance.now() + ms;
+    if (ms === 0 || (this.#heldTimer !== undefined && Math.abs(before - ms) < 20)) return;
+    clearTimeout(this.#heldTimer);
+    this.#heldTimer = setTimeout(
+      () => {
+        this.#heldTimer = undefined;
+        this.#options.changed();
+      },
+      Math.min(ms + 1, 2 ** 31 - 1),
+    );
   }
 
   #wait(count: number): number {

@@ -11,6 +11,7 @@ import { rowFor, settleRow } from './settle-row.ts';
 export async function look(desk: Desk, work: Work, request: Prepared): Promise<Sendable | void> {
   const { recorder, connection, target } = desk;
   const { lane, delivery, declaration, attempts } = work;
+  if (!(await desk.mayLook(lane))) return;
   await desk.slots.enter();
   const askedAt = performance.now();
   const answer = await find(target, lane, request, connection.timeoutMs).finally(() => desk.slots.leave());

@@ -36,8 +36,10 @@ export async function deliver(
         stop: () => (desk.guard.closed || desk.guard.trying ? undefined : 'breaker'),
       });
       answer.ended = await forbidden(desk, answer.ended);
-      if (declaration.canFind && (answer.ended.outcome === 'duplicate' || lacksId(answer.ended, work, request)))
+      if (declaration.canFind && (answer.ended.outcome === 'duplicate' || lacksId(answer.ended, work, request))) {
+        await spare(desk, desk.charge());
         found = await find(target, lane, request, connection.timeoutMs);
+      }
     } finally {
       desk.slots.leave();
       answered();
@@ -51,7 +53,11 @@ export async function deliver(
     metrics.count('attempts', { connection: connection.name, outcome: settlement.attempt?.outcome ?? ended.outcome });
     metrics.observe('attemptSeconds', { connection: connection.name }, (performance.now() - begunAt) / 1000);
     if (ended.outcome !== 'not-sent') await spare(desk, desk.guard.ended(feeds(ended), answer.durationMs, sentAt));
-    if (settlement.connection?.do === 'hold') await spare(desk, desk.guard.hold(settlement.connection.forMs));
+    if (settlement.connection?.do === 'hold' || slowsDown(ended))
+      await spare(
+        desk,
+        desk.guard.throttled(settlement.connection?.do === 'hold' ? settlement.connection.forMs : 0, answer.durationMs),
+      );
     if (settlement.connection?.do === 'reauth') await spare(desk, desk.guard.needsReauth(settlement.connection.reason));
     const evidence = found === undefined ? undefined : [evidenceOf(found)];
     const recorded = await recorder.record(
@@ -96,6 +102,9 @@ function feeds(ended: Exclude<Ended, { outcome: 'not-sent' }>): 'ok' | 'failure'
   if (ended.outcome !== 'retry') return 'ok';
   return ended.errorClass === 'CONNECTION' || ended.errorClass === 'INTERMITTENT' ? 'failure' : 'ok';
 }
+
+/** Too many requests, whether or not it says for how long. */
+const slowsDown = (ended: Ended): boolean => ended.outcome === 'retry' && ended.errorClass === 'RATE_LIMIT';
 
 function idOf(found: FindResult | undefined): Parameters<typeof duplicate>[2] {
   if (found === undefined) return 'cannot';

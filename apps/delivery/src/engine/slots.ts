@@ -1,34 +1,51 @@
 import type { Database } from '#db';
-import { GIVE_SLOTS, KEEP_SLOTS, TAKE_SLOTS } from '../sql/connection.ts';
+import { GIVE_SLOTS, JOIN, KEEP_SLOTS, PART, TAKE_SLOTS } from '../sql/slots.ts';
+
+export interface SlotsOptions {
+  database: Database;
+  connection: string;
+  holder: string;
+  /** the connection's concurrency: all processes together have no more requests open */
+  most: number;
+  leaseMs: number;
+  /** false: others may take us for dead, nothing new is begun */
+  alive?(): boolean;
+}
+
+/** A look for slots that found none is not repeated for so long while we have some, ms. */
+const PATIENCE_MS = 50;
 
 /**
  * This process's share of a connection's concurrency. Slots are taken when there is work and given back after a while
- * without; who holds one may have one request open. What could not be renewed in time is no longer ours, by our own clock:
- * a process that was frozen or cut off from the database must not send over slots that others have taken.
+ * without; who holds one may have one request open. Who has work is a member, and members share evenly: what one holds
+ * beyond its share goes back as its requests end.
+ *
+ * What could not be renewed in time is no longer ours, by our own clock: a process that was frozen or cut off from the
+ * database must not send over slots that others have taken.
  */
 export class Slots {
-  readonly #database: Database;
-  readonly #connection: string;
-  readonly #holder: string;
-  readonly #most: number;
-  readonly #leaseMs: number;
+  readonly #options: SlotsOptions;
   #held: number[] = [];
   #open = 0;
+  #share: number;
+  #member = false;
   /** monotonic ms: until then all that is held is ours */
   #until = 0;
+  #foundNoneAt = -Infinity;
+  /** one statement at a time: what is given back must not be taken anew before it is written */
+  #turn: Promise<unknown> = Promise.resolve();
   readonly #waiting: (() => void)[] = [];
 
-  constructor(options: { database: Database; connection: string; holder: string; most: number; leaseMs: number }) {
-    this.#database = options.database;
-    this.#connection = options.connection;
-    this.#holder = options.holder;
-    this.#most = options.most;
-    this.#leaseMs = options.leaseMs;
+  constructor(options: SlotsOptions) {
+    this.#options = options;
+    this.#share = options.most;
   }
 
+  /** How many may be in use at once. */
   get held(): number {
-    if (performance.now() >= this.#until) this.#held = [];
-    return this.#held.length;
+    const { alive } = this.#options;
+    if (performance.now() >= this.#until || alive?.() === false) this.#held = [];
+    return Math.min(this.#held.length, this.#share);
   }
 
   get open(): number {
@@ -39,25 +56,28 @@ export class Slots {
     return Math.max(0, this.held - this.#open);
   }
 
-  /** All that the connection may have open are ours already. */
+  /** All of our share is ours already. */
   get full(): boolean {
-    return this.held >= this.#most;
+    return this.held >= this.#share;
   }
 
-  /** Takes what is free of the connection's slots, up to all of them. */
-  async take(): Promise<void> {
-    if (this.full) return;
-    const until = performance.now() + this.#leaseMs;
-    const taken = await this.#database.query<{ n: number }>(TAKE_SLOTS, [
-      this.#connection,
-      this.#holder,
-      this.#most - this.#held.length,
-      this.#leaseMs,
-      this.#most,
-    ]);
-    if (this.held === 0) this.#until = until;
-    this.#held.push(...taken.map(({ n }) => n));
-    this.#serve();
+  /** There is work: joins the members, and takes what is free of the connection's slots, up to our share. */
+  take(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#member && this.full) return;
+      if (this.held > 0 && performance.now() < this.#foundNoneAt + PATIENCE_MS) return;
+      await this.#join();
+      const { database, connection, holder, most, leaseMs } = this.#options;
+      const wanted = this.#share - this.held;
+      if (wanted <= 0) return;
+      const mine = [...this.#held];
+      const until = performance.now() + leaseMs;
+      const taken = await database.query<{ n: number }>(TAKE_SLOTS, [connection, holder, wanted, leaseMs, most, mine]);
+      if (taken.length === 0) this.#foundNoneAt = performance.now();
+      if (this.held === 0) this.#until = until;
+      this.#held.push(...taken.map(({ n }) => n));
+      this.#serve();
+    });
   }
 
   /** Resolves when one of our slots is free, and takes it. */
@@ -71,30 +91,67 @@ export class Slots {
   leave(): void {
     this.#open--;
     this.#serve();
+    if (this.#excess() > 0) void this.#shed().catch(() => {}); // it ends with its lease
   }
 
-  async keep(): Promise<void> {
-    if (this.held === 0) return;
-    const held = this.#held;
-    const until = performance.now() + this.#leaseMs;
-    const kept = await this.#database.query<{ n: number }>(KEEP_SLOTS, [
-      this.#connection,
-      this.#holder,
-      held,
-      this.#leaseMs,
-    ]);
-    if (this.held === 0) return; // too late: what we have by now is younger, or taken by others
-    if (held.every((n) => this.#held.includes(n)) && this.#held.length === held.length) this.#until = until;
-    const still = new Set(kept.map(({ n }) => n));
-    this.#held = this.#held.filter((n) => still.has(n) || !held.includes(n));
+  /** Renews what is held. Called a few times per lease. */
+  keep(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.held === 0) return;
+      const { database, connection, holder, leaseMs } = this.#options;
+      const until = performance.now() + leaseMs;
+      const kept = await database.query<{ n: number }>(KEEP_SLOTS, [connection, holder, this.#held, leaseMs]);
+      if (this.held === 0) return; // too late: others may have taken them meanwhile
+      const still = new Set(kept.map(({ n }) => n));
+      this.#held = this.#held.filter((n) => still.has(n));
+      this.#until = until;
+    });
   }
 
-  /** Gives back all but `most` of what is not in use. */
-  async give(most: number): Promise<void> {
-    const spare = Math.min(this.free, this.#held.length - most);
-    if (spare <= 0) return;
-    const given = this.#held.splice(this.#held.length - spare, spare);
-    await this.#database.query(GIVE_SLOTS, [this.#connection, this.#holder, given]);
+  /** While we are a member: learns of who came and went, and gives back what is theirs. Called about once a second. */
+  async balance(): Promise<void> {
+    if (!this.#member) return;
+    await this.#inTurn(async () => {
+      if (this.#member) await this.#join();
+    });
+    this.#serve();
+    if (this.#excess() > 0) await this.#shed();
+  }
+
+  /** There is no work: gives back what is not in use, and leaves the others to share it. */
+  part(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { database, connection, holder } = this.#options;
+      const most = this.#open;
+      await this.#give(this.#held.length - most);
+      if (!this.#member) return;
+      this.#member = false;
+      await database.query(PART, [connection, holder]);
+    });
+  }
+
+  async #join(): Promise<void> {
+    const { database, connection, holder, most, leaseMs } = this.#options;
+    const [row] = await database.query<{ share: number }>(JOIN, [connection, holder, most, leaseMs]);
+    if (row!.share !== this.#share) this.#foundNoneAt = -Infinity; // somebody came or went
+    this.#share = row!.share;
+    this.#member = true;
+  }
+
+  /** How many we hold beyond our share that no request of ours is using. */
+  #excess(): number {
+    return this.#held.length - Math.max(this.#share, this.#open);
+  }
+
+  #shed(): Promise<void> {
+    return this.#inTurn(() => this.#give(this.#excess()));
+  }
+
+  async #give(count: number): Promise<void> {
+    if (count <= 0) return;
+    const { database, connection, holder } = this.#options;
+    const given = this.#held.splice(this.#held.length - count, count);
+    await database.query(GIVE_SLOTS, [connection, holder, given]);
   }
 
   #serve(): void {
@@ -102,5 +159,11 @@ export class Slots {
       this.#open++;
       this.#waiting.shift()!();
     }
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#turn.then(work);
+    this.#turn = mine.catch(() => {});
+    return mine;
   }
 }

@@ -2,7 +2,9 @@ import type { Connection, Target } from '#contracts';
 import type { Logger, Metrics } from '#platform';
 import type { SchemaSet } from '#schema';
 import { repeatWord } from '../core/resolver.ts';
-import { ENSURE_CONNECTION, TAKE_RATE } from '../sql/connection.ts';
+import { ORDER_SERVED } from '../sql/budget.ts';
+import { ENSURE_CONNECTION } from '../sql/connection.ts';
+import { Budget } from './budget.ts';
 import type { Desk, Sendable } from './desk.ts';
 import { Guard } from './guard.ts';
 import { prepare, type Work } from './prepare.ts';
@@ -22,6 +24,9 @@ export interface WorkerOptions {
   metrics: Metrics;
   log: Logger;
   reauthMs: number;
+  riseMs?: number;
+  /** false: others may take this process for dead */
+  alive(): boolean;
 }
 
 /** Longest sleep of the claim loop, ms: what NOTIFY missed is found by then. */
@@ -39,6 +44,7 @@ const IDLE_SLOTS_MS = 2_000;
  */
 export class Worker {
   readonly #options: WorkerOptions;
+  readonly #budget: Budget;
   readonly #guard: Guard;
   readonly #slots: Slots;
   readonly #desk: Desk;
@@ -46,6 +52,8 @@ export class Worker {
   readonly #ready: Sendable[] = [];
   /** every lane this process has claimed and not yet given back */
   readonly #leased = new Map<bigint, Held>();
+  /** those of them whose next request a person ordered */
+  readonly #ordered = new Set<bigint>();
   /** lanes between claim and answer */
   #busy = 0;
   /** attempts written whose answer is not there yet */
@@ -60,14 +68,20 @@ export class Worker {
   constructor(options: WorkerOptions) {
     this.#options = options;
     const { store, connection, target, log } = options;
+    this.#budget = new Budget(store.database, connection);
     this.#guard = new Guard({
       database: store.database,
       connection,
       target,
+      budget: this.#budget,
       holder: store.holder,
       log,
       reauthMs: options.reauthMs,
-      changed: () => this.#bell.ring(),
+      riseMs: options.riseMs,
+      changed: () => {
+        this.#bell.ring();
+        void this.#begin();
+      },
     });
     this.#slots = new Slots({
       database: store.database,
@@ -75,8 +89,16 @@ export class Worker {
       holder: store.holder,
       most: connection.budget.concurrency,
       leaseMs: store.leaseMs,
+      alive: () => options.alive(),
     });
-    this.#desk = { ...options, guard: this.#guard, slots: this.#slots, wakeIn: (ms) => this.#wakeIn(ms) };
+    this.#desk = {
+      ...options,
+      guard: this.#guard,
+      slots: this.#slots,
+      mayLook: (lane) => this.#mayLook(lane),
+      charge: () => this.#budget.charge(1),
+      wakeIn: (ms) => this.#wakeIn(ms),
+    };
   }
 
   get name(): string {
@@ -99,6 +121,7 @@ export class Worker {
       'reading the state of the connection',
     );
     every(store.leaseMs / 3, () => this.#renew(), 'renewing leases');
+    every(Math.min(1_000, store.leaseMs / 3), () => this.#slots.balance(), 'sharing the slots');
     this.#loop = this.#run();
   }
 
@@ -127,7 +150,8 @@ export class Worker {
     while (this.#leased.size > 0 && performance.now() < until)
       await this.#bell.wait(Math.min(100, Math.max(1, until - performance.now())));
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#slots.give(0).catch(() => {});
+    this.#guard.stop();
+    await this.#slots.part().catch(() => {});
   }
 
   async #run(): Promise<void> {
@@ -138,7 +162,7 @@ export class Worker {
       try {
         const taken = await this.#claim();
         if (taken > 0 || this.#busy > 0) idleSince = performance.now();
-        else if (performance.now() - idleSince > IDLE_SLOTS_MS) await this.#slots.give(1);
+        else if (performance.now() - idleSince > IDLE_SLOTS_MS) await this.#slots.part();
         sleep = await this.#pause(taken);
       } catch (cause) {
         log.warn({ err: cause }, `${connection.name}: claiming failed, trying again`);
@@ -162,17 +186,23 @@ export class Worker {
       await this.#slots.take();
       void this.#begin(); // what was ready when the slots were lost goes on now
     }
-    if (this.#slots.held === 0) return 0;
+    if (this.#slots.held === 0) {
+      await this.#yieldReady(() => true); // whoever has the slots can have them
+      return 0;
+    }
     const room = this.#room();
     if (room <= 0) return 0;
     const trying = this.#guard.trying;
-    const claimed = await store.claim(connection.name, room, trying);
+    const claimed = await store.claim(connection.name, room, trying, this.#budget.usedUp);
     if (claimed.length === 0) {
       if (trying) await this.#guard.nothingToTry();
       return 0;
     }
     // crashpoint delivery.after-claim
-    for (const { id, token } of claimed) this.#leased.set(id, { id, token });
+    for (const { id, token, ordered } of claimed) {
+      this.#leased.set(id, { id, token });
+      if (ordered) this.#ordered.add(id);
+    }
     this.#busy += claimed.length;
     let decided;
     try {
@@ -198,6 +228,7 @@ export class Worker {
     const { store, connection } = this.#options;
     if (this.#room() <= 0) return LONGEST_SLEEP_MS;
     if (taken > 0) return 0;
+    if (this.#budget.usedUp) return LONGEST_SLEEP_MS;
     const next = await store.nextDue(connection.name);
     if (next === undefined) return LONGEST_SLEEP_MS;
     if (next > 0) return Math.min(next + 1, LONGEST_SLEEP_MS);
@@ -232,9 +263,8 @@ export class Worker {
     this.#beginning = true;
     try {
       while (!this.#stopping && this.#ready.length > 0) {
-        const most = await this.#permitted();
-        if (most <= 0) break;
-        const group = this.#ready.splice(0, most);
+        const group = await this.#permitted();
+        if (group.length === 0) break;
         const begunAt = performance.now();
         const rows = group.map(({ work, request, absent }) => ({
           lane_id: String(work.lane.id),
@@ -282,36 +312,61 @@ export class Worker {
     }
   }
 
-  /** How many attempts may be written now: free slots, and an eighth more that wait in hand for the next free one. */
-  async #permitted(): Promise<number> {
-    const { connection, store } = this.#options;
+  /**
+   * Those whose attempts may be written now: for free slots, and an eighth more that wait in hand for the next free one. What
+   * cannot go out for long is given back.
+   */
+  async #permitted(): Promise<Sendable[]> {
+    if (!this.#guard.closed && !this.#guard.trying) await this.#yieldReady(() => true);
+    if (this.#budget.usedUp) await this.#yieldReady(({ work }) => !this.#ordered.has(work.lane.id));
     const ahead = this.#ready.some(({ work, request }) => repeatWord(work.declaration, request.operation) === 'never')
       ? 0
       : Math.ceil(this.#slots.held / 8);
     const room = Math.min(this.#slots.held + ahead - this.#begun, this.#ready.length);
-    const perMinute = connection.budget.requestsPerMinute;
-    if (room <= 0 || perMinute === undefined) return room;
-    if (this.#rateTimer !== undefined) return 0;
-    // a second's worth may go at once; spaced so that no minute sees more than was agreed
-    const burst = Math.max(1, Math.floor(perMinute / 60));
-    const spacing = 60_000 / Math.max(1, perMinute - (burst > 1 ? burst : 0));
-    const [row] = await store.database.query<{ granted: number; nextMs: number }>(TAKE_RATE, [
-      connection.name,
-      room,
-      spacing,
-      burst,
-    ]);
-    if (row === undefined) return 0;
-    if (row.granted < room)
+    if (room <= 0 || this.#rateTimer !== undefined) return [];
+    if (!this.#budget.limited) return this.#ready.splice(0, room);
+    const ordered = this.#ready.filter(({ work }) => this.#ordered.has(work.lane.id));
+    const group = ordered.length > 0 ? ordered.slice(0, room) : this.#ready.slice(0, room);
+    const { granted, nextMs } = await this.#budget.take(group.length, ordered.length > 0);
+    if (granted < group.length)
       this.#rateTimer = setTimeout(
         () => {
           this.#rateTimer = undefined;
           this.#bell.ring();
           void this.#begin();
         },
-        Math.max(1, row.granted === 0 ? row.nextMs : spacing),
+        Math.min(Math.max(1, nextMs), LONGEST_SLEEP_MS),
       );
-    return row.granted;
+    const begun = new Set(group.slice(0, granted).filter((item) => this.#ready.includes(item)));
+    this.#keep((item) => !begun.has(item));
+    const served = [...begun].map(({ work }) => work.lane.id).filter((id) => this.#ordered.delete(id));
+    if (served.length > 0) await this.#options.store.database.query(ORDER_SERVED, [served]);
+    return [...begun];
+  }
+
+  /** A look is a request too. False: the lane waits for another day, and was given back. */
+  async #mayLook(lane: Held): Promise<boolean> {
+    for (;;) {
+      const { granted, nextMs } = await this.#budget.take(1, this.#ordered.has(lane.id));
+      if (granted > 0) return true;
+      if (this.#stopping || this.#budget.usedUp) break;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(Math.max(1, nextMs), LONGEST_SLEEP_MS)));
+    }
+    await this.#options.store.release([{ ...lane, dueMs: 0 }]);
+    return false;
+  }
+
+  #keep(which: (item: Sendable) => boolean): Sendable[] {
+    const gone = this.#ready.filter((item) => !which(item));
+    this.#ready.splice(0, this.#ready.length, ...this.#ready.filter(which));
+    return gone;
+  }
+
+  /** Gives back what is ready and not begun. */
+  async #yieldReady(which: (item: Sendable) => boolean): Promise<void> {
+    const gone = this.#keep((item) => !which(item));
+    this.#busy -= gone.length;
+    await this.#giveBack(gone.map(({ work }) => ({ ...work.lane, dueMs: 0 })));
   }
 
   async #deliver(item: Sendable, n: number, begunAt: number): Promise<void> {
@@ -331,7 +386,10 @@ export class Worker {
 
   /** The lane is given back; unless this process has claimed it anew meanwhile, under another token. */
   #forget(lane: Held): void {
-    if (this.#leased.get(lane.id)?.token === lane.token) this.#leased.delete(lane.id);
+    if (this.#leased.get(lane.id)?.token === lane.token) {
+      this.#leased.delete(lane.id);
+      this.#ordered.delete(lane.id);
+    }
     this.#bell.ring();
   }
 

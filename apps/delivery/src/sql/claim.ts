@@ -6,6 +6,8 @@ export interface ClaimedRow {
   key: string;
   token: bigint;
   doubt: bigint | null;
+  /** a person ordered its next request */
+  ordered: boolean;
   now: Date;
 }
 
@@ -17,9 +19,13 @@ export interface ClaimedRow {
  * and not of the backlog. A leased lane is due when its lease ends, which is how a dead process's lanes come back.
  * `statement_timestamp()`, because an index cannot be searched by a volatile `clock_timestamp()`.
  */
-export const CLAIM: Statement = {
-  name: 'delivery-claim',
-  text: `
+export const CLAIM: Statement = { name: 'delivery-claim', text: claim('') };
+
+/** The same of lanes whose next request a person ordered: the daily quota is used up but for its reserve. */
+export const CLAIM_ORDERED: Statement = { name: 'delivery-claim-ordered', text: claim('and l.ordered') };
+
+function claim(which: string): string {
+  return `
 with open as (
   select 1 from connection_state
    where connection = $1 and state = 'active'
@@ -28,7 +34,7 @@ with open as (
      and may_send()
 ), due as (
   select l.id from lane l
-   where l.connection = $1 and l.due_at <= statement_timestamp() and exists (select 1 from open)
+   where l.connection = $1 and l.due_at <= statement_timestamp() and exists (select 1 from open) ${which}
    order by l.due_at
    limit $2
    for update skip locked
@@ -39,8 +45,8 @@ update lane l
        due_at = clock_timestamp() + $4 * interval '1 ms'
   from due
  where l.id = due.id
-returning l.id, l.document, l.key, l.token, l.doubt, clock_timestamp() as now`,
-};
+returning l.id, l.document, l.key, l.token, l.doubt, l.ordered, clock_timestamp() as now`;
+}
 
 /** When the next lane of connection $1 is due; null when none will be by itself. */
 export const NEXT_DUE: Statement = {

@@ -7,9 +7,17 @@ export interface ConnectionRow {
   /** until the next probe; null: none planned */
   probeMs: number | null;
   probe_count: number;
+  probe_holder: string | null;
+  /** requests per minute that the target throttled us to; null: as configured */
+  rate: number | null;
+  quotaUsed: number;
+  /** until the daily quota begins anew, ms */
+  quotaResetMs: number;
 }
 
-const SHAPE = `state, breaker, probe_count,
+const SHAPE = `state, breaker, probe_count, probe_holder, connection_rate(connection_state) as rate,
+  case when quota_resets_at > clock_timestamp() then quota_used else 0 end as "quotaUsed",
+  greatest(0, extract(epoch from nullif(quota_resets_at, '-infinity') - clock_timestamp()) * 1000)::float8 as "quotaResetMs",
   greatest(0, extract(epoch from held_until - clock_timestamp()) * 1000)::float8 as "heldMs",
   (extract(epoch from probe_at - clock_timestamp()) * 1000)::float8 as "probeMs"`;
 
@@ -24,14 +32,6 @@ insert into connection_slot (connection, n) select $1, n from generate_series(1,
 export const READ_CONNECTION: Statement = {
   name: 'delivery-read-connection',
   text: `select ${SHAPE} from connection_state where connection = $1`,
-};
-
-/** Retry-After: nothing of connection $1 is claimed for $2 ms. */
-export const HOLD_CONNECTION: Statement = {
-  name: 'delivery-hold-connection',
-  text: `
-update connection_state set held_until = greatest(held_until, clock_timestamp() + $2 * interval '1 ms'), changed_at = clock_timestamp()
- where connection = $1`,
 };
 
 /** A meter tripped: open, first probe in $2 ms. Whoever comes second changes nothing. */
@@ -61,7 +61,7 @@ update connection_state set probe_holder = $2, probe_count = probe_count + 1, pr
 returning ${SHAPE}`,
 };
 
-/** The probe of holder $2 went through: one lane's head may try. */
+/** The probe of holder $2 went through: one lane's head may try; if nothing came of it in $3 ms, another probe. */
 export const HALF_OPEN: Statement = {
   name: 'delivery-half-open',
   text: `
@@ -103,51 +103,4 @@ update connection_state set state = 'active', reason = null,
        probe_at = case when breaker <> 'closed' then clock_timestamp() end, probe_holder = null, probe_count = 0,
        changed_at = clock_timestamp()
  where connection = $1 and probe_holder = $2 and state = 'needs_reauth' returning 1 as ok`,
-};
-
-/**
- * Takes up to $3 free slots of connection $1 for holder $2 until $4 ms from now; numbers above $5 were taken away by
- * configuration. A slot whose holder died is free when its time is over.
- */
-export const TAKE_SLOTS: Statement = {
-  name: 'delivery-take-slots',
-  text: `
-update connection_slot s set holder = $2, until = clock_timestamp() + $4 * interval '1 ms'
-  from (select connection, n from connection_slot
-         where connection = $1 and n <= $5 and (holder is null or until < clock_timestamp())
-         order by n limit $3 for update skip locked) f
- where s.connection = f.connection and s.n = f.n
-returning s.n`,
-};
-
-/** Keeps slots $3 of connection $1 for holder $2; what is missing from the answer is no longer ours. */
-export const KEEP_SLOTS: Statement = {
-  name: 'delivery-keep-slots',
-  text: `
-update connection_slot set until = clock_timestamp() + $4 * interval '1 ms'
- where connection = $1 and holder = $2 and n = any($3::int[]) returning n`,
-};
-
-export const GIVE_SLOTS: Statement = {
-  name: 'delivery-give-slots',
-  text: `update connection_slot set holder = null, until = null where connection = $1 and holder = $2 and n = any($3::int[])`,
-};
-
-/**
- * Asks for $2 requests of connection $1, $3 ms apart on average and at most $4 of them at once: how many may begin now, and
- * when the next one may. Evenly spaced rather than a window per minute, which lets twice the rate through at its border.
- */
-export const TAKE_RATE: Statement = {
-  name: 'delivery-take-rate',
-  text: `
-with before as (
-  select connection, greatest(rate_at, clock_timestamp()) as base, clock_timestamp() as now
-    from connection_state where connection = $1 for update
-), granted as (
-  select connection, base, now, least($2::int, greatest(0, floor(
-           (extract(epoch from now - base) * 1000 + $4::float8 * $3::float8) / $3::float8)))::int as n from before
-)
-update connection_state c set rate_at = g.base + g.n * $3::float8 * interval '1 ms'
-  from granted g where c.connection = g.connection
-returning g.n as granted, greatest(0, extract(epoch from g.base - g.now) * 1000 - ($4::float8 - 1) * $3::float8)::float8 as "nextMs"`,
 };

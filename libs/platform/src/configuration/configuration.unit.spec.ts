@@ -68,9 +68,19 @@ describe('the configuration', () => {
     ],
     ['a secret that is not set', GOOD.replace('TOKEN', 'TOKEM'), /^7:\d+ the environment variable TOKEM is not set/],
     [
-      'what is not there yet',
-      GOOD.replace('connector: rest', 'connector: rest\n    budget: { dailyQuota: 5 }'),
-      /^7:\d+ dailyQuota is not there yet/,
+      'a reserve that is the whole quota',
+      GOOD.replace('connector: rest', 'connector: rest\n    budget: { dailyQuota: 5, reserve: 100% }'),
+      /^7:\d+ leaves nothing of the 5 requests/,
+    ],
+    [
+      'a reserve of no quota',
+      GOOD.replace('connector: rest', 'connector: rest\n    budget: { reserve: 5 }'),
+      /^7:\d+ is a part of dailyQuota, which is missing/,
+    ],
+    [
+      'a reserve that is neither a number nor a share',
+      GOOD.replace('connector: rest', 'connector: rest\n    budget: { dailyQuota: 5, reserve: some }'),
+      /^7:\d+ has to be a number of requests, or a percentage/,
     ],
     ['a bad name', GOOD.replace('  orders:', '  Orders_1:'), /^9:\d+ a name is made of a-z/],
     ['broken YAML', GOOD + '\n  - [', /^\d+:\d+ /],
@@ -81,6 +91,15 @@ describe('the configuration', () => {
     ],
   ])('names %s with line and column', (_, text, expected) => {
     expect(findingsOf(text).join('\n')).toMatch(expected);
+  });
+
+  it('takes a daily quota whose reserve is a number or a share', () => {
+    const budget = (reserve: string) =>
+      parse(
+        GOOD.replace('connector: rest', `connector: rest\n    budget: { dailyQuota: 990, reserve: ${reserve} }`),
+      ).connections.get('erp')!.budget;
+    expect(budget('40')).toMatchObject({ dailyQuota: 990, reserve: 40 });
+    expect(budget('10%')).toMatchObject({ dailyQuota: 990, reserve: 99 });
   });
 
   it('shows all mistakes at once', () => {

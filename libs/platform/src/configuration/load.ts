@@ -140,7 +140,7 @@ function connectionOf(
     zone: value.zone,
     idPrefix: value.idPrefix,
     settings: settingsOf(value.settings, [...path, 'settings'], sources, report),
-    budget: { requestsPerMinute: value.budget.requestsPerMinute, concurrency: value.budget.concurrency },
+    budget: budgetOf(value.budget, [...path, 'budget'], report),
     timeoutMs: value.timeout,
     retry: { ladderMs: value.retry.ladder, jitter: value.retry.jitter },
     breaker: {
@@ -152,6 +152,17 @@ function connectionOf(
     },
     allowPrivate: value.allowPrivate,
   };
+}
+
+function budgetOf(value: File['connections'][string]['budget'], path: Path, report: Report): Connection['budget'] {
+  const { requestsPerMinute, concurrency, dailyQuota, reserve = 0 } = value;
+  if (dailyQuota === undefined) {
+    if (value.reserve !== undefined) report([...path, 'reserve'], 'is a part of dailyQuota, which is missing');
+    return { requestsPerMinute, concurrency };
+  }
+  const kept = typeof reserve === 'number' ? reserve : Math.ceil(dailyQuota * reserve.share);
+  if (kept >= dailyQuota) report([...path, 'reserve'], `leaves nothing of the ${dailyQuota} requests to deliver with`);
+  return { requestsPerMinute, concurrency, dailyQuota, reserve: kept };
 }
 
 /** Settings as they stand, with every secret reference replaced by its Secret. */

@@ -19,9 +19,6 @@ const percent = z.string().transform((text, context) => {
 const zone = z.string().refine(isZone, {
   error: ({ input }) => `"${String(input)}" is not a time zone of the IANA list: write for example Europe/Berlin`,
 });
-/** What the design knows and this version cannot do yet: refused by name, never ignored. */
-const later = (what: string) =>
-  z.undefined({ error: `${what} is not there yet in this version: take it out` }).optional();
 
 const connection = z.strictObject({
   connector: z.string(),
@@ -32,8 +29,14 @@ const connection = z.strictObject({
     .strictObject({
       requestsPerMinute: z.int().min(1).max(1_000_000).optional(),
       concurrency: z.int().min(1).max(1_000).default(4),
-      dailyQuota: later('dailyQuota'),
-      reserve: later('reserve'),
+      /** requests per day of the connection's zone */
+      dailyQuota: z.int().min(1).max(1_000_000_000).optional(),
+      /** of the quota, for probes and what people order */
+      reserve: z
+        .union([z.int().min(0), percent.transform((share) => ({ share }))], {
+          error: 'has to be a number of requests, or a percentage as in 10%',
+        })
+        .optional(),
     })
     .prefault({}),
   timeout: duration.prefault('30s'),

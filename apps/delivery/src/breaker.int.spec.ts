@@ -1,0 +1,118 @@
+import { describe, expect, it } from '@jest/globals';
+import { logger } from '#platform';
+import { Budget } from './engine/budget.ts';
+import { Guard } from './engine/guard.ts';
+import { attemptsOf, fixture } from '../test/fixture.ts';
+import { becomes, until, type World } from '../test/harness.ts';
+
+describe('the breaker', () => {
+  const at = fixture();
+  const set = (w: World, what: string) =>
+    w.database.query(`update connection_state set ${what} where connection = $1`, [w.connection.name]);
+  const breaker = async (w: World): Promise<string> =>
+    (
+      await w.database.query<{ breaker: string }>('select breaker from connection_state where connection = $1', [
+        w.connection.name,
+      ])
+    )[0]!.breaker;
+
+  async function halfOpen(): Promise<{ w: World; guard: Guard }> {
+    const w = await at.world();
+    const { database, connection, target } = w;
+    await database.query(
+      `insert into connection_state (connection, breaker, probe_at) values ($1, 'open', clock_timestamp())`,
+      [connection.name],
+    );
+    const guard = new Guard({
+      database,
+      connection,
+      target,
+      budget: new Budget(database, connection),
+      holder: 'me',
+      log: logger('test'),
+      reauthMs: 50,
+      changed: () => {},
+    });
+    await guard.tick();
+    expect(guard.trying).toBe(true);
+    return { w, guard };
+  }
+
+  it.each([
+    ['held', `held_until = clock_timestamp() + interval '1 hour'`, `held_until = null`],
+    ['paused', `state = 'paused'`, `state = 'active'`],
+  ])('is not closed by a trial that was given nothing because the connection is %s', async (_, stops, goesOn) => {
+    const { w, guard } = await halfOpen();
+    await set(w, stops);
+    await guard.nothingToTry();
+    expect(await breaker(w)).toBe('half-open');
+    expect(guard.trying).toBe(false);
+    await set(w, goesOn);
+    await guard.refresh();
+    expect(guard.trying).toBe(true);
+    await guard.nothingToTry();
+    expect(await breaker(w)).toBe('closed');
+    guard.stop();
+  });
+
+  it('belongs to whoever probed last', async () => {
+    const { w, guard } = await halfOpen();
+    await set(w, `probe_holder = 'other'`);
+    await guard.refresh();
+    expect(guard.trying).toBe(false);
+    await guard.ended('ok', 1, performance.now());
+    expect(await breaker(w)).toBe('half-open');
+    guard.stop();
+  });
+
+  it('stops what is written down and not sent yet: not-sent, waiting, nothing counted', async () => {
+    const w = await at.world({ timeoutMs: 5_000 });
+    let goOn = (): void => {};
+    const connected = new Promise<void>((resolve) => (goOn = resolve));
+    const write = w.target.write.bind(w.target);
+    let calls = 0;
+    w.target.write = async (request) => {
+      calls++;
+      await connected; // still connecting: no byte has left
+      return write(request);
+    };
+    await at.run(w, { leaseMs: 60_000 });
+    const event = await w.send({ document: 'salesOrder' });
+    await until('it is written down', () => calls === 1);
+    w.target.probeAnswer = { ok: false, message: 'down' };
+    await set(w, `breaker = 'open', probe_at = clock_timestamp()`);
+    await until('its process knows that the breaker is open', () => w.target.probes > 0);
+    goOn();
+    expect(await becomes(w, event, 'PENDING')).toMatchObject({ attempts: 0 });
+    expect(await attemptsOf(w, event)).toMatchObject([{ outcome: 'not-sent', counts: false, doubt: null }]);
+    expect(w.target.requests).toHaveLength(0);
+    w.target.probeAnswer = { ok: true };
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ attempts: 1 });
+    expect(w.target.requests).toHaveLength(1);
+  });
+
+  it('lets one lane through after the probe, and all only after that one', async () => {
+    const w = await at.world({ budget: { concurrency: 8 }, timeoutMs: 5_000 });
+    w.target.probeAnswer = { ok: false, message: 'down' };
+    await w.database.query(
+      `insert into connection_state (connection, breaker, probe_at) values ($1, 'open', clock_timestamp())`,
+      [w.connection.name],
+    );
+    const events = await Promise.all(Array.from({ length: 12 }, (_, n) => w.send({ key: `k${n}` })));
+    await at.run(w);
+    await at.run(w);
+    await until('it is probed', () => w.target.probes >= 2);
+    expect(w.target.requests).toHaveLength(0);
+    let goOn = (): void => {};
+    w.target.fault({ do: 'wait', until: new Promise<void>((resolve) => (goOn = resolve)) });
+    w.target.probeAnswer = { ok: true };
+    await until('one is out', () => w.target.requests.length === 1);
+    const probes = w.target.probes;
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(w.target.requests).toHaveLength(1);
+    expect(w.target.probes).toBe(probes);
+    goOn();
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    expect(await breaker(w)).toBe('closed');
+  });
+});

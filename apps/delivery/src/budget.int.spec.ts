@@ -1,0 +1,157 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Connection, WriteResult } from '#contracts';
+import { attemptsOf, fixture } from '../test/fixture.ts';
+import { becomes, until, type World } from '../test/harness.ts';
+import { order } from '../test/order.ts';
+
+const slowDown = (retryAfterMs?: number): WriteResult => ({
+  outcome: 'retry',
+  errorClass: 'RATE_LIMIT',
+  message: 'slow down',
+  httpStatus: 429,
+  retryAfterMs,
+});
+
+describe('the daily quota of a connection', () => {
+  const at = fixture();
+  const send = (w: World, count: number): Promise<string[]> =>
+    Promise.all(Array.from({ length: count }, (_, n) => w.send({ key: `k${n}` })));
+  const statuses = async (w: World, events: readonly string[]): Promise<Record<string, number>> => {
+    const found: Record<string, number> = {};
+    for (const event of events) {
+      const status = (await w.status(event))!;
+      found[status] = (found[status] ?? 0) + 1;
+    }
+    return found;
+  };
+  const state = async (w: World): Promise<Record<string, unknown>> =>
+    (await w.database.query('select * from connection_state where connection = $1', [w.connection.name]))[0]!;
+  const midnight = (w: World) =>
+    w.database.query(`update connection_state set quota_resets_at = clock_timestamp() where connection = $1`, [
+      w.connection.name,
+    ]);
+
+  it('leaves the rest waiting without attempts, keeps the reserve for people, and goes on after midnight', async () => {
+    const w = await at.world({ budget: { concurrency: 4, dailyQuota: 10, reserve: 2 } });
+    await at.run(w);
+    await at.run(w);
+    const orders = await order(w);
+    const events = await send(w, 15);
+    await until('the quota but for its reserve is used', async () => (await statuses(w, events))['DELIVERED'] === 8);
+    const [first, second, third, ...others] = await left(w, events);
+    for (const event of [first!, second!]) {
+      await orders.on(event, 'retry');
+      await becomes(w, event, 'DELIVERED');
+    }
+    expect(w.target.requests).toHaveLength(10);
+    await orders.on(third!, 'retry');
+    // somebody had ample time to send: both processes have read the state of the connection several times
+    await until('it is seen that nothing is left', async () => (await state(w))['quota_used'] === 10);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(w.target.requests).toHaveLength(10);
+    expect(await statuses(w, [third!, ...others])).toEqual({ PENDING: 5 });
+    for (const event of others) expect(await attemptsOf(w, event)).toEqual([]);
+    await midnight(w);
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    expect((await state(w))['quota_used']).toBe(5);
+    await orders.stop();
+  });
+
+  const left = async (w: World, events: readonly string[]): Promise<string[]> => {
+    const pending: string[] = [];
+    for (const event of events) if ((await w.status(event)) === 'PENDING') pending.push(event);
+    return pending;
+  };
+
+  it("ends at midnight in the connection's zone", async () => {
+    const w = await at.running({ zone: 'Pacific/Auckland', budget: { concurrency: 1, dailyQuota: 100 } });
+    await becomes(w, await w.send({}), 'DELIVERED');
+    const [row] = await w.database.query(
+      `select (quota_resets_at at time zone 'Pacific/Auckland')::time::text as at,
+              quota_resets_at > clock_timestamp() and quota_resets_at <= clock_timestamp() + interval '25 h' as soon
+         from connection_state where connection = $1`,
+      [w.connection.name],
+    );
+    expect(row).toEqual({ at: '00:00:00', soon: true });
+  });
+
+  it('counts looks and probes too', async () => {
+    const w = await at.running({ budget: { concurrency: 1, dailyQuota: 100 } });
+    w.target.fault({ do: 'apply-and-hang' });
+    const event = await w.send({ document: 'salesOrder' });
+    await becomes(w, event, 'DELIVERED');
+    expect(w.target.looks.length).toBeGreaterThan(0);
+    expect((await state(w))['quota_used']).toBe(w.target.requests.length + w.target.looks.length);
+  });
+});
+
+describe('the rate of a connection that is told to slow down', () => {
+  const at = fixture();
+  const rate = async (w: World): Promise<{ now: number | null; low: number | null; top: number | null }> =>
+    (
+      await w.database.query<{ now: number | null; low: number | null; top: number | null }>(
+        `select connection_rate(c) as now, rate_low as low, rate_top as top from connection_state c where connection = $1`,
+        [w.connection.name],
+      )
+    )[0]!;
+  const throttled = async (changes: Partial<Connection>, riseMs: number, retryAfterMs?: number): Promise<World> => {
+    const w = await at.world(changes);
+    await at.run(w, { riseMs });
+    await at.run(w, { riseMs });
+    w.target.latencyMs = 30;
+    w.target.fault({ do: 'answer', result: slowDown(retryAfterMs) }, undefined, 4);
+    return w;
+  };
+
+  it('is halved once, however many requests of one moment are refused, and for all processes', async () => {
+    const w = await throttled({ budget: { concurrency: 4, requestsPerMinute: 6_000 } }, 3_600_000, 200);
+    const events = await Promise.all(Array.from({ length: 4 }, (_, n) => w.send({ key: `k${n}` })));
+    await until('all were refused', async () => (await Promise.all(events.map((e) => w.status(e)))).every(isWaiting));
+    expect(await rate(w)).toMatchObject({ low: 3_000, top: 6_000 });
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+  });
+
+  it('keeps to the lowered rate', async () => {
+    const w = await throttled({ budget: { concurrency: 8, requestsPerMinute: 1_200 } }, 3_600_000, 100);
+    w.target.fault({ do: 'answer', result: slowDown(100) });
+    await until('it is lowered', async () => {
+      await w.send({ key: 'first' });
+      return (await rate(w)).low === 600;
+    });
+    w.target.heal();
+    await until('the hold is over', async () => {
+      const [row] = await w.database.query<{ over: boolean }>(
+        'select held_until < clock_timestamp() as over from connection_state where connection = $1',
+        [w.connection.name],
+      );
+      return row!.over;
+    });
+    const before = w.target.applied.length;
+    const events = await Promise.all(Array.from({ length: 25 }, (_, n) => w.send({ key: `k${n}` })));
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    const times = w.target.applied.slice(before).map((applied) => applied.at);
+    // ten at once, then one each 100 ms: at 1,200 per minute it would be over in a quarter of a second
+    expect(times.at(-1)! - times[0]!).toBeGreaterThan(1_000);
+  });
+
+  it('rises again to what is configured', async () => {
+    const w = await throttled({ budget: { concurrency: 4, requestsPerMinute: 6_000 } }, 1_000, 0);
+    const event = await w.send({});
+    await until('it is lowered', async () => (await rate(w)).low !== null);
+    await until('it is as configured', async () => (await rate(w)).now === null);
+    w.target.heal();
+    await becomes(w, event, 'DELIVERED');
+  });
+
+  it('is found out where none is configured, and lifted again', async () => {
+    const w = await throttled({ budget: { concurrency: 4 } }, 500);
+    const event = await w.send({});
+    // without Retry-After the delivery climbs its ladder, and others go on at half the rate
+    await until('it is lowered', async () => (await rate(w)).low === 120);
+    w.target.heal();
+    await becomes(w, event, 'DELIVERED');
+    await until('it is lifted', async () => (await rate(w)).now === null);
+  });
+});
+
+const isWaiting = (status: string | undefined): boolean => status === 'RETRY_WAIT';
