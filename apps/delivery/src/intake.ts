@@ -3,7 +3,7 @@ import type { Database } from '#db';
 import type { Metrics } from '#platform';
 import { unframe, writeExactJson, parseExactJson } from '#schema';
 import { hash } from './core/request.ts';
-import { WAKE_CHANNEL } from './engine/store.ts';
+import { WAKE_CHANNEL } from './engine/dependencies.ts';
 import { ENSURE_LANES, TAKE_IN, WAKE_LANES, type IntakeRow, type TakenRow } from './sql/intake.ts';
 
 /** What of a record cannot be taken in, by its place in the batch. */

@@ -12,7 +12,7 @@ import { Metrics, packageRoot } from '#platform';
 import { fileRegistry, frame, loadSchemas, type SchemaRegistry, type SchemaSet } from '#schema';
 import { Engine, type EngineOptions } from '../src/engine/engine.ts';
 import { Intake } from '../src/intake.ts';
-import { CUSTOMER, ENTRY, MemoryTarget, ORDER, PAYMENT, TASK } from './memory-target.ts';
+import { CUSTOMER, ENTRY, INVOICE, MemoryTarget, ORDER, PAYMENT, RECEIPT, TASK } from './memory-target.ts';
 
 let schemas: SchemaSet | undefined;
 const allSchemas = (): SchemaSet => (schemas ??= loadSchemas({ roots: [join(packageRoot(), 'schemas')] }));
@@ -69,7 +69,7 @@ export async function world(
   options: { probe?: boolean } = {},
 ): Promise<World> {
   const at = connection(`erp-${process.pid}-${++names}`, changes);
-  const target = new MemoryTarget([CUSTOMER, ORDER, TASK, ENTRY, PAYMENT], options);
+  const target = new MemoryTarget([CUSTOMER, ORDER, TASK, ENTRY, PAYMENT, INVOICE, RECEIPT], options);
   const metrics = new Metrics();
   const registry = fileRegistry(allSchemas());
   const engines: Engine[] = [];

@@ -27,7 +27,12 @@ interface Posted {
   content: string;
   version: bigint;
   requestKey: string;
+  /** facts: taken back by now */
+  reversed?: boolean;
 }
+
+/** The body of a reversal in this model: what it takes back. */
+const REVERSES = 'reverses ';
 
 /**
  * One lane in memory around the real decisions, with a clock, a target and a wire: what the statements do, in as few lines
@@ -42,6 +47,10 @@ export class LaneModel {
   readonly #landsWithinMs: number;
   readonly #attempts = new Map<bigint, Attempt[]>();
   readonly #wire: { at: number; request: Prepared; version: bigint }[] = [];
+  /** request keys the target has seen, where it remembers them */
+  readonly #seen = new Set<string>();
+  /** what was sent for the live posting */
+  #postedBody: string | null = null;
   readonly #lane: Lane;
 
   /** `landsWithinMs`: how late a request really lands; as the declaration says unless a test lies about it */
@@ -65,12 +74,13 @@ export class LaneModel {
     };
   }
 
-  arrive(version: number, content: string): void {
+  /** Without content: withdrawn. */
+  arrive(version: number, content: string | null): void {
     this.deliveries.push({
       id: BigInt(this.deliveries.length + 1),
       documentId: `d${this.deliveries.length + 1}`,
       flow: 'f',
-      kind: 'document',
+      kind: content === null ? 'withdraw' : 'document',
       status: 'PENDING',
       version: { source: -1n, aggregate: BigInt(version), revision: 1 },
       step: 0,
@@ -81,6 +91,8 @@ export class LaneModel {
       hopCount: 0,
       flowPaused: false,
       adopted: false,
+      reversed: false,
+      deliveredRevision: null,
       attemptN: 0,
       body: content,
       open: [],
@@ -100,12 +112,18 @@ export class LaneModel {
     const { delivery } = choice;
     const attempts = this.#attempts.get(delivery.id) ?? [];
     if (choice.do === 'try') {
-      const contentHash = hash(delivery.body!);
-      const resolved: Resolved = { ok: true, content: delivery.body!, create: delivery.body!, contentHash };
-      const decided = plan(lane, delivery, this.#declaration, resolved, attempts.at(-1), this.#date());
+      const decided = plan({
+        lane,
+        delivery,
+        declaration: this.#declaration,
+        resolved: resolvedOf(delivery.body),
+        last: attempts.at(-1),
+        now: this.#date(),
+        reversal: this.#postedBody === null ? undefined : { ok: true, body: REVERSES + this.#postedBody },
+      });
       if (decided.do === 'wait') return this.#sleep(decided.dueAt);
       if (decided.do === 'finish') {
-        if (decided.status === 'SKIPPED_NOCHANGE' && this.records.at(-1)?.content !== delivery.body)
+        if (decided.status === 'SKIPPED_NOCHANGE' && this.#held() !== delivery.body)
           this.problems.push('P6: skipped as unchanged, and the target holds something else');
         delivery.status = decided.status;
         if (decided.effect) this.#effect(delivery);
@@ -132,17 +150,25 @@ export class LaneModel {
         if (!behind) this.problems.push(`P7: version ${delivery.version.aggregate} stays ${delivery.status}`);
       }
       const posted = this.records.filter((record) => record.version === delivery.version.aggregate).length;
-      if (this.#declaration.nature === 'fact' && delivery.status === 'DELIVERED' && posted !== 1)
+      const wanted = delivery.kind === 'withdraw' ? 0 : 1;
+      if (this.#declaration.nature === 'fact' && delivery.status === 'DELIVERED' && posted !== wanted)
         this.problems.push(`P6: version ${delivery.version.aggregate} is delivered and was posted ${posted} times`);
     }
-    if (this.#declaration.nature !== 'state' || this.#lane.doubt !== null) return;
+    if (this.#declaration.versions === 'each' || this.#lane.doubt !== null) return;
+    // a delivery between its steps has taken back what the newest green one posted
+    if (this.deliveries.some(({ reversed }) => reversed)) return;
     const green = this.deliveries
-      .filter(({ status }) => status === 'DELIVERED' || status === 'SKIPPED_NOCHANGE')
+      .filter(({ status }) => status === 'DELIVERED' || status === 'SKIPPED_NOCHANGE' || status === 'IGNORED')
       .toSorted((a, b) => compareVersions(b.version, a.version))[0];
-    if (green !== undefined && this.records.at(-1)?.content !== green.body)
+    if (green !== undefined && this.#held() !== (green.body ?? undefined))
       this.problems.push(
         `P6: version ${green.version.aggregate} is ${green.status} and the target holds something else`,
       );
+  }
+
+  /** What stands at the target now. */
+  #held(): string | undefined {
+    return this.records.findLast(({ reversed }) => reversed !== true)?.content;
   }
 
   #send(delivery: Delivery, request: Prepared, fate: Fate, absent: boolean): void {
@@ -223,10 +249,19 @@ export class LaneModel {
       for (const at of this.#attempts.get(delivery.id) ?? []) if (at.doubt === 'open') at.doubt = settlement.closes;
     const keeps = settlement.attempt?.doubt === 'open' || (doubtful && settlement.closes === null);
     lane.doubt = keeps ? delivery.id : null;
-    if (settlement.acknowledged !== null) {
+    if (settlement.reversed !== null) delivery.reversed = settlement.reversed;
+    if (settlement.unposts) {
+      lane.posted = null;
+      this.#postedBody = null;
+    } else if (settlement.acknowledged !== null) {
       lane.acknowledged = settlement.acknowledged.contentHash;
-      if (this.#declaration.nature === 'fact') lane.posted = delivery.documentId;
+      if (this.#declaration.nature === 'fact') {
+        lane.posted = delivery.documentId;
+        if (this.#declaration.versions === 'reversal') this.#postedBody = settlement.acknowledged.body;
+      }
     }
+    if (settlement.forgets) lane.acknowledged = null;
+    if (settlement.status === 'DELIVERED') delivery.deliveredRevision = delivery.version.revision;
     if (settlement.targetId !== null) lane.targetId = settlement.targetId;
     if (settlement.effect) this.#effect(delivery);
   }
@@ -240,11 +275,9 @@ export class LaneModel {
   }
 
   #look(delivery: Delivery, request: Prepared, attempts: Attempt[], fate: Fate): void {
-    const found = this.records.find(
-      (at) => this.#declaration.nature === 'state' || at.requestKey === request.requestKey,
-    );
+    const found = this.#declaration.nature === 'state' ? this.records.length > 0 : this.#seen.has(request.requestKey);
     const answer: FindResult = found
-      ? { found: 'one', targetId: 'T', requestKeyMatches: found.requestKey === request.requestKey, evidence: '' }
+      ? { found: 'one', targetId: 'T', requestKeyMatches: true, evidence: '' }
       : { found: 'none', evidence: '' };
     const next = looked(answer, attempts, this.#declaration, this.#date());
     if (next.do === 'happened')
@@ -303,7 +336,11 @@ export class LaneModel {
     const content = request.body!;
     const last = this.records.at(-1);
     const byKey = this.#declaration.repeatIsSafe[request.operation] === 'by-idempotency-key';
-    if (byKey && this.records.some((record) => record.requestKey === request.requestKey)) return 'T';
+    if (byKey && this.#seen.has(request.requestKey)) return 'T';
+    this.#seen.add(request.requestKey);
+    if (request.operation === 'reverse') return this.#reverse(content, version);
+    if (this.#declaration.versions === 'reversal' && this.#held() !== undefined)
+      this.problems.push(`P2: version ${version} is posted beside another one`);
     if (last !== undefined && last.version > version && last.content !== content)
       this.problems.push(`P3: version ${version} lands over version ${last.version}`);
     if (request.operation === 'create' && this.#declaration.nature === 'state' && last !== undefined)
@@ -320,7 +357,19 @@ export class LaneModel {
     return 'T';
   }
 
+  #reverse(content: string, version: bigint): string {
+    const live = this.records.findLast(({ reversed }) => reversed !== true);
+    if (live === undefined || content !== REVERSES + live.content)
+      this.problems.push(`P2: version ${version} ${content}, and ${live?.content ?? 'nothing'} is posted`);
+    else live.reversed = true;
+    return 'T';
+  }
+
   #date(): Date {
     return new Date(this.now);
   }
 }
+
+/** Undefined for a marker. */
+const resolvedOf = (body: string | null): Resolved | undefined =>
+  body === null ? undefined : { ok: true, content: body, create: body, contentHash: hash(body) };

@@ -144,7 +144,7 @@ export class MemoryTarget implements Target {
     )
       return { outcome: 'duplicate', message: 'exists', httpStatus: 409 };
     note();
-    if (operation === 'create' || (operation === 'write' && records.length === 0)) {
+    if (operation === 'create' || operation === 'reverse' || (operation === 'write' && records.length === 0)) {
       const made: Stored = { id: `T${++this.#id}`, body, cancelled: false, requestKey };
       this.#records.set(place, [...records, made]);
       return answer(made.id);
@@ -227,6 +227,28 @@ export const ENTRY: DocumentDeclaration = {
   operations: new Set(['create']),
   repeatIsSafe: { create: 'by-idempotency-key' },
   keyLifetimeMs: 3_600_000,
+};
+/** A fact whose newer versions take the older posting back, by a second one with two fields exchanged. */
+export const INVOICE: DocumentDeclaration = {
+  ...both,
+  document: 'invoice',
+  nature: 'fact',
+  versions: 'reversal',
+  schema: 'test/any',
+  operations: new Set(['create', 'reverse']),
+  repeatIsSafe: { create: 'by-idempotency-key', reverse: 'by-idempotency-key' },
+  keyLifetimeMs: 3_600_000,
+  reverseBySwap: ['debit', 'credit'],
+};
+/** The same, by a request of its own, and looked up first. */
+export const RECEIPT: DocumentDeclaration = {
+  ...both,
+  document: 'receipt',
+  nature: 'fact',
+  versions: 'reversal',
+  schema: 'test/any',
+  operations: new Set(['create', 'reverse']),
+  repeatIsSafe: { create: 'look-first', reverse: 'look-first' },
 };
 export const PAYMENT: DocumentDeclaration = {
   ...both,

@@ -11,7 +11,7 @@ export interface Effect {
   at: string;
   system: 'erp' | 'finance';
   document: string;
-  operation: 'upsert' | 'create' | 'update' | 'cancel';
+  operation: 'upsert' | 'create' | 'update' | 'cancel' | 'reverse';
   /** the sender's key of the record */
   key: string;
   /** the idempotency key the request came with, empty without one */

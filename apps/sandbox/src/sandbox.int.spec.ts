@@ -105,6 +105,23 @@ describe('the sandbox', () => {
     expect(await effects()).toHaveLength(1);
   });
 
+  it('takes an entry back once, by an entry of its own', async () => {
+    const entry =
+      '{"externalId":"acme:order:1","date":"2026-11-02","currency":"EUR",' +
+      '"lines":[{"account":"1400","debit":1},{"account":"8400","credit":1}]}';
+    const { items } = await call('POST', '/finance/journal-entries', entry).then(() =>
+      call('GET', '/finance/journal-entries').then(({ text }) => ({ items: /"id":(\d+)/.exec(text)! })),
+    );
+    const path = `/finance/journal-entries/${items[1]}/reversal`;
+    const first = await call('POST', path, '', { 'idempotency-key': 'b0a1:reversal' });
+    const again = await call('POST', path, '', { 'idempotency-key': 'b0a1:reversal' });
+    expect([first.status, again.text]).toEqual([201, first.text]);
+    expect(first.text).toContain(`"reverses":"${items[1]}"`);
+    expect((await call('POST', path, '', { 'idempotency-key': 'other' })).status).toBe(409);
+    expect((await call('POST', '/finance/journal-entries/1/reversal')).status).toBe(404);
+    expect((await effects()).map((effect: { operation: string }) => effect.operation)).toEqual(['create', 'reverse']);
+  });
+
   it('refuses an entry that does not balance to the cent', async () => {
     const body =
       '{"externalId":"o","date":"2026-11-02","currency":"EUR","lines":[{"account":"1","debit":0.30},' +

@@ -87,6 +87,7 @@ const FROM_CLAIM: readonly DeliveryStatus[] = [
   'RESOLVED_SUPERSEDED',
   'CANCELLED',
 ];
+/** What a person, or the rule that a newer one took effect, makes of something that waits. */
 const BY_PERSON: readonly DeliveryStatus[] = [
   'PENDING',
   'CANCELLED',
@@ -105,7 +106,8 @@ export const TRANSITIONS: Readonly<Record<DeliveryStatus, readonly DeliveryStatu
   HELD_REVIEW: BY_PERSON,
   IN_FLIGHT: ['PENDING', 'DELIVERED', 'UNKNOWN', 'RETRY_WAIT', 'PARKED', 'DEAD'],
   UNKNOWN: ['IN_FLIGHT', 'PENDING', 'DELIVERED', 'RETRY_WAIT', 'PARKED', 'DEAD', 'RESOLVED_MANUAL'],
-  PARKED: [...BY_PERSON, 'RETRY_WAIT', 'IN_FLIGHT', 'UNKNOWN'],
+  // tried again by the hour, or a late answer tells: all that a claim may find
+  PARKED: [...new Set([...BY_PERSON, ...FROM_CLAIM, 'UNKNOWN' as const])].filter((status) => status !== 'PARKED'),
   DEAD: BY_PERSON,
   DELIVERED: ['PENDING'], // a new revision
   IGNORED: [],

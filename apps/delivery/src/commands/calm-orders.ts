@@ -1,6 +1,7 @@
+import { isBadText } from '#schema';
 import { bind as bindReference } from '#xref';
 import type { Missing } from '../core/plan.ts';
-import { lockDependencies, releaseWaiters } from '../engine/store.ts';
+import { lockDependencies, releaseWaiters } from '../engine/dependencies.ts';
 import { refuse, type Answer, type OrderContext } from './order.ts';
 
 const field = (target: unknown, name: string): unknown =>
@@ -43,6 +44,7 @@ export async function bind({ tx, targets, order, settled }: OrderContext): Promi
     text(order.target, name),
   );
   if (!connection || !document || !key || !targetId) return refuse('connection, document, key and targetId are needed');
+  if (isBadText(key) || isBadText(targetId)) return refuse('key and targetId must be text that can be kept: no NUL');
   if (!targets.get(connection)?.documents.has(document))
     return refuse(`${connection} has no document type ${document}`);
   const [lane] = await tx.query<{ id: bigint; doubt: bigint | null }>(

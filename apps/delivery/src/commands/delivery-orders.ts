@@ -1,5 +1,6 @@
 import type { DeliveryStatus, DocumentDeclaration, Operation } from '#contracts';
-import { repeatWord, settledAt, doubtsOf } from '../core/resolver.ts';
+import { settledAt, doubtsOf } from '../core/resolver.ts';
+import { isBadText } from '#schema';
 import type { Attempt, Delivery, Lane } from '../core/lane.ts';
 import { rowFor } from '../engine/settle-row.ts';
 import { loadOne } from '../engine/store.ts';
@@ -47,16 +48,10 @@ export async function onDelivery(context: OrderContext, decide: (subject: Subjec
   const decision = decide(subject);
   if ('refused' in decision) return decision;
   const holder = `order ${order.id}`;
-  const sends = decision.changes.status === 'PENDING' || decision.changes.status === 'UNKNOWN';
-  await tx.query(`update lane set token = $2, holder = $3, ordered = ordered or $4 where id = $1`, [
-    lane.id,
-    token,
-    holder,
-    sends,
-  ]);
+  await tx.query(`update lane set token = $2, holder = $3 where id = $1`, [lane.id, token, holder]);
   await tx.query(`delete from dependency_wait where delivery_id = $1`, [id]);
   if (decision.changes.status === 'PENDING')
-    await tx.query(`update delivery set review = null, hop_count = 0 where id = $1`, [id]);
+    await tx.query(`update delivery set review = null, hop_count = 0, reported = null where id = $1`, [id]);
   const row = rowFor(subject.lane, subject.delivery, decision.changes.status, {
     step: 0,
     due_ms: 0,
@@ -80,26 +75,27 @@ function deliveryIdOf(target: unknown): bigint | undefined {
   return (typeof id === 'string' && /^\d{1,18}$/.test(id)) || typeof id === 'number' ? BigInt(id) : undefined;
 }
 
-/** Try again now: what waits, is held, parked or dead. With a doubt open it goes back to the resolver, never to a blind resend. */
-export function retry({ lane, delivery, attempts, declaration }: Subject): Decision {
+/** Try again now: what waits, is held, parked or dead. Never with a doubt open: what was tried then may have happened. */
+export function retry({ lane, delivery }: Subject): Decision {
   if (lane.doubt !== null && lane.doubt !== delivery.id)
     return { refused: 'another delivery of this record is in doubt: resolve that one first' };
-  if (lane.doubt === null) {
-    if (!WAITING.has(delivery.status)) return { refused: `it is ${delivery.status}: there is nothing to try again` };
-    return { changes: { status: 'PENDING' } };
-  }
-  if (delivery.status !== 'PARKED')
-    return { refused: `it is ${delivery.status}: its outcome is being found out already` };
-  const last = doubtsOf(attempts).at(-1);
-  if (last !== undefined && repeatWord(declaration, last.operation) === 'never')
-    return { refused: 'it was sent and never answered: look at the target and resolve it as applied or not-applied' };
-  return { changes: { status: 'UNKNOWN', keeps_doubt: true, error_class: 'UNKNOWN_OUTCOME' } };
+  if (lane.doubt !== null)
+    return {
+      refused:
+        delivery.status === 'PARKED'
+          ? 'it was sent, and whether it took effect could not be found out: look at the target and resolve it as applied or not-applied'
+          : `it is ${delivery.status}: its outcome is being found out already`,
+    };
+  if (!WAITING.has(delivery.status)) return { refused: `it is ${delivery.status}: there is nothing to try again` };
+  return { changes: { status: 'PENDING' } };
 }
 
 /** Never send it. Refused while it is unknown whether it was sent already. */
 export function cancel({ lane, delivery }: Subject): Decision {
   if (lane.doubt !== null) return { refused: 'a request of this record is open or in doubt: resolve it first' };
   if (!WAITING.has(delivery.status)) return { refused: `it is ${delivery.status}: there is nothing to cancel` };
+  if (delivery.reversed)
+    return { refused: 'what was posted before is reversed already, and nothing is posted now: retry it, or edit it' };
   return { changes: { status: 'CANCELLED' } };
 }
 
@@ -110,8 +106,8 @@ export function cancel({ lane, delivery }: Subject): Decision {
 export function resolveBy(as: unknown, targetId: unknown) {
   return (subject: Subject): Decision => {
     if (as !== 'applied' && as !== 'not-applied') return { refused: 'as must be applied or not-applied' };
-    if (targetId !== undefined && targetId !== null && typeof targetId !== 'string')
-      return { refused: 'targetId must be text' };
+    if (targetId !== undefined && targetId !== null && (typeof targetId !== 'string' || isBadText(targetId)))
+      return { refused: 'targetId must be text that can be kept: no NUL, no half characters' };
     const { lane, delivery, attempts } = subject;
     if (lane.doubt !== null && lane.doubt !== delivery.id)
       return { refused: 'another delivery of this record is in doubt: resolve that one first' };
@@ -128,20 +124,36 @@ function applied({ lane, delivery, attempts, declaration }: Subject, targetId: s
   const id = targetId ?? lane.targetId ?? (declaration.idIsKey ? lane.key : null);
   if (id === null && declaration.nature === 'state' && !declaration.operations.has('write'))
     return { refused: 'say the targetId: later versions of this record are updates of it' };
-  const operation: Operation = doubt?.operation ?? (declaration.operations.has('write') ? 'write' : 'create');
-  const cancels = operation === 'cancel';
+  const operation = doubt?.operation ?? handMade(delivery, declaration);
+  const closes = doubt === undefined ? null : 'person';
+  if (operation === 'reverse' && delivery.kind !== 'withdraw')
+    return {
+      changes: { status: 'PENDING', closes, operation, unposts: true, forgets: true, reversed: true },
+      note: 'reversed; its own posting follows',
+    };
+  const takesBack = operation === 'cancel' || operation === 'reverse';
+  const { nature } = declaration;
   return {
     changes: {
       status: 'RESOLVED_MANUAL',
-      closes: doubt === undefined ? null : 'person',
+      closes,
       effect: true,
-      acknowledged: doubt?.contentHash || null,
+      acknowledged: operation === 'reverse' ? null : doubt?.contentHash || null,
       operation,
-      target_id: cancels ? null : id,
-      cancelled: declaration.nature === 'state' ? cancels : null,
-      posted: declaration.nature === 'fact' ? delivery.documentId : null,
+      target_id: takesBack ? null : id,
+      cancelled: nature === 'state' ? takesBack : null,
+      posted: nature === 'fact' && !takesBack ? delivery.documentId : null,
+      unposts: operation === 'reverse',
+      forgets: true,
+      reversed: false,
     },
   };
+}
+
+/** What a person did at the target by hand, where no request of ours is in doubt. */
+function handMade(delivery: Delivery, { nature, operations }: DocumentDeclaration): Operation {
+  if (delivery.kind === 'withdraw') return nature === 'fact' ? 'reverse' : 'cancel';
+  return operations.has('write') ? 'write' : 'create';
 }
 
 function notApplied({ delivery, attempts, declaration, now }: Subject): Decision {

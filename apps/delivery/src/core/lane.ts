@@ -19,7 +19,7 @@ export interface Lane {
   targetId: string | null;
   /** withdrawn at the target */
   cancelled: boolean;
-  /** facts: document id of the live posting */
+  /** facts: document id of the live posting; null after its reversal */
   posted: string | null;
 }
 
@@ -49,6 +49,10 @@ export interface Delivery {
   flowPaused: boolean;
   /** its create was told that the key exists: the id is bound, an update follows */
   adopted: boolean;
+  /** facts: the reversal of what was posted before it is done, its own posting is not yet */
+  reversed: boolean;
+  /** what the target has of it, where a newer revision waits now */
+  deliveredRevision: number | null;
   /** rows in `attempt` so far */
   attemptN: number;
   /** exact JSON of this revision; null for a marker */

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { DocumentDeclaration } from '#contracts';
 import { LaneModel, type Fate } from '../../test/lane-model.ts';
-import { CUSTOMER, ENTRY, ORDER, PAYMENT } from '../../test/memory-target.ts';
+import { CUSTOMER, ENTRY, INVOICE, ORDER, PAYMENT, RECEIPT } from '../../test/memory-target.ts';
 
 const FATES: readonly Fate[] = [
   'ok',
@@ -18,19 +18,23 @@ const FATES: readonly Fate[] = [
 
 /** Versions with few contents, so that equal ones meet, mixed with the fates of the requests that go out. */
 const story = fc.array(
-  fc.oneof(fc.record({ arrives: fc.constantFrom('A', 'B', 'C') }), fc.record({ fate: fc.constantFrom(...FATES) })),
+  fc.oneof(
+    fc.record({ arrives: fc.constantFrom('A', 'B', 'C', null) }),
+    fc.record({ fate: fc.constantFrom(...FATES) }),
+  ),
   { minLength: 1, maxLength: 30 },
 );
 
 function play(
   declaration: DocumentDeclaration,
-  steps: readonly ({ arrives: string } | { fate: Fate })[],
+  steps: readonly ({ arrives: string | null } | { fate: Fate })[],
   declaredSettleMs = 400,
 ): LaneModel {
   const model = new LaneModel({ ...declaration, settleMs: declaredSettleMs }, 400);
   let version = 0;
   for (const step of steps)
-    if ('arrives' in step) model.arrive(++version, step.arrives);
+    if ('arrives' in step)
+      model.arrive(++version, declaration.versions === 'reversal' ? step.arrives : (step.arrives ?? 'A'));
     else model.turn(step.fate);
   for (let left = 400; left > 0 && model.turn('ok'); left--);
   model.judge();
@@ -43,6 +47,8 @@ describe('a lane, whatever happens to its requests', () => {
     ['state looked up first', ORDER],
     ['fact by idempotency key', { ...ENTRY, versions: 'each' }],
     ['fact looked up first', PAYMENT],
+    ['fact with reversals by idempotency key', INVOICE],
+    ['fact with reversals looked up first', RECEIPT],
   ];
   for (const [name, declaration] of kinds)
     it(`makes one effect per version, in order, and tells the truth: ${name}`, () => {
@@ -66,6 +72,18 @@ describe('a lane, whatever happens to its requests', () => {
 
   it('is seen to break when a create that cannot be repeated is declared as one that can', () => {
     const careless: DocumentDeclaration = { ...ORDER, repeatIsSafe: { create: 'by-external-id' } };
+    const run = fc.check(
+      fc.property(story, (steps) => play(careless, steps).problems.length === 0),
+      { numRuns: 5_000 },
+    );
+    expect(run.failed).toBe(true);
+  });
+
+  it('is seen to break when a reversal that cannot be repeated is declared as one that can', () => {
+    const careless: DocumentDeclaration = {
+      ...RECEIPT,
+      repeatIsSafe: { create: 'look-first', reverse: 'by-external-id' },
+    };
     const run = fc.check(
       fc.property(story, (steps) => play(careless, steps).problems.length === 0),
       { numRuns: 5_000 },

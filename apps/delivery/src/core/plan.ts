@@ -1,6 +1,7 @@
 import type { DeliveryStatus, DocumentDeclaration, ErrorClass, Operation } from '#contracts';
 import type { Attempt, Delivery, Lane, Prepared } from './lane.ts';
 import { requestHash, requestKey } from './request.ts';
+import type { Reversal } from './reversal.ts';
 import { isNewer } from './version.ts';
 
 /** The document with its open fields filled; `content` is without `createOnly` fields, `create` with them. */
@@ -30,18 +31,23 @@ export type Plan =
 /** An echo of our own writes that went around this often is held for a person. */
 const MOST_HOPS = 4;
 
-/**
- * What becomes of the chosen delivery, in the order of pipeline.md section 7: stale, review, references, unchanged, send.
- * `resolved` is undefined for markers. `last` is the latest attempt of this delivery: its bytes are frozen.
- */
-export function plan(
-  lane: Lane,
-  delivery: Delivery,
-  declaration: DocumentDeclaration,
-  resolved: Resolved | undefined,
-  last: Attempt | undefined,
-  now: Date,
-): Plan {
+/** What is known of the chosen delivery. */
+export interface Given {
+  lane: Lane;
+  delivery: Delivery;
+  declaration: DocumentDeclaration;
+  /** undefined for markers */
+  resolved: Resolved | undefined;
+  /** the latest attempt of this delivery: its bytes are frozen */
+  last: Attempt | undefined;
+  now: Date;
+  /** facts with `versions: reversal`, while something is posted */
+  reversal?: Reversal | undefined;
+}
+
+/** What becomes of the chosen delivery, in the order of pipeline.md section 7: stale, review, references, unchanged, send. */
+export function plan(given: Given): Plan {
+  const { lane, delivery, declaration, resolved, now } = given;
   if (delivery.kind === 'ignored') return { do: 'finish', status: 'IGNORED', effect: false };
   if (declaration.nature === 'state' && !isNewer(delivery.version, lane.applied))
     return { do: 'finish', status: 'SKIPPED_STALE', effect: false };
@@ -55,8 +61,7 @@ export function plan(
   if (delivery.review !== null) return { do: 'review', reason: delivery.review };
   if (delivery.hopCount >= MOST_HOPS)
     return { do: 'review', reason: `went around ${delivery.hopCount} times between our own writes and the source` };
-  const early =
-    declaration.nature === 'state' ? stateMarker(lane, delivery, declaration) : factOrder(lane, delivery, declaration);
+  const early = declaration.nature === 'state' ? stateMarker(given) : factOrder(given);
   if (early !== undefined && early.do !== 'send') return early;
   if (early === undefined) {
     if (resolved === undefined)
@@ -67,10 +72,7 @@ export function plan(
         : { do: 'fail', errorClass: 'VALUE', message: resolved.message, stage: 'mapping' };
   }
   const sent =
-    early ??
-    (declaration.nature === 'state'
-      ? state(lane, delivery, declaration, resolved as Ready, last)
-      : fact(lane, delivery, declaration, resolved as Ready, last));
+    early ?? (declaration.nature === 'state' ? state(given, resolved as Ready) : fact(given, resolved as Ready));
   if (sent.do !== 'send' || declaration.nature !== 'state') return sent;
   return tainted(lane, sent.request, now) ? { do: 'wait', dueAt: lane.taintedUntil } : sent;
 }
@@ -81,7 +83,7 @@ type Ready = Extract<Resolved, { ok: true }>;
 const tainted = (lane: Lane, request: Prepared, now: Date): boolean =>
   lane.taintedUntil !== null && lane.taintedUntil > now && lane.taintedRequest !== request.requestHash;
 
-function stateMarker(lane: Lane, delivery: Delivery, declaration: DocumentDeclaration): Plan | undefined {
+function stateMarker({ lane, delivery, declaration }: Given): Plan | undefined {
   if (delivery.kind !== 'withdraw') return undefined;
   const nothing = lane.targetId === null && lane.acknowledged === null;
   if (nothing || lane.cancelled) return { do: 'finish', status: 'IGNORED', effect: true };
@@ -90,13 +92,7 @@ function stateMarker(lane: Lane, delivery: Delivery, declaration: DocumentDeclar
   return { do: 'send', request: prepare(delivery, 'cancel', lane.targetId, null, lane.acknowledged ?? '') };
 }
 
-function state(
-  lane: Lane,
-  delivery: Delivery,
-  declaration: DocumentDeclaration,
-  resolved: Ready,
-  last: Attempt | undefined,
-): Plan {
+function state({ lane, delivery, declaration, last }: Given, resolved: Ready): Plan {
   if (lane.cancelled) return { do: 'review', reason: 'wanted again after it was cancelled at the target' };
   if (lane.acknowledged !== null && lane.acknowledged === resolved.contentHash)
     return { do: 'finish', status: 'SKIPPED_NOCHANGE', effect: true };
@@ -112,7 +108,8 @@ function stateOperation(lane: Lane, declaration: DocumentDeclaration): Operation
 }
 
 /** What can be said of a fact before its body is looked at. */
-function factOrder(lane: Lane, delivery: Delivery, declaration: DocumentDeclaration): Plan | undefined {
+function factOrder(given: Given): Plan | undefined {
+  const { lane, delivery, declaration } = given;
   const older = lane.applied !== null && delivery.version.aggregate < lane.applied.aggregate;
   const olderAtSource = lane.applied !== null && delivery.version.source < lane.applied.source;
   if (declaration.versions === 'each') {
@@ -120,24 +117,37 @@ function factOrder(lane: Lane, delivery: Delivery, declaration: DocumentDeclarat
   } else if (older || olderAtSource) return { do: 'finish', status: 'SKIPPED_STALE', effect: false };
   if (delivery.kind !== 'withdraw') return undefined;
   if (lane.posted === null) return { do: 'finish', status: 'IGNORED', effect: true };
-  return { do: 'review', reason: 'withdrawn after it was posted' };
+  return declaration.versions === 'reversal'
+    ? reverse(given)
+    : { do: 'review', reason: 'withdrawn after it was posted' };
 }
 
-function fact(
-  lane: Lane,
-  delivery: Delivery,
-  declaration: DocumentDeclaration,
-  resolved: Ready,
-  last: Attempt | undefined,
-): Plan {
+function fact(given: Given, resolved: Ready): Plan {
+  const { lane, delivery, declaration, last } = given;
   if (declaration.versions !== 'each' && lane.posted !== null) {
     if (lane.acknowledged === resolved.contentHash) return { do: 'finish', status: 'SKIPPED_NOCHANGE', effect: true };
-    const once = 'differs from what was posted, and only one may be posted per key';
-    const reversal = 'differs from what was posted: it needs a reversal, which this version does not make by itself';
-    return { do: 'review', reason: declaration.versions === 'reversal' ? reversal : once };
+    if (declaration.versions === 'reversal') return reverse(given);
+    return { do: 'review', reason: 'differs from what was posted, and only one may be posted per key' };
   }
   const operation: Operation = declaration.operations.has('create') ? 'create' : 'write';
   return { do: 'send', request: frozen(delivery, operation, null, resolved, last) };
+}
+
+/**
+ * Takes back what is posted: alone where the fact was withdrawn, else the first of two steps, after which nothing is posted and the
+ * new one follows. That it is done is written to the lane with its outcome, so no revision does it again.
+ */
+function reverse({ lane, delivery, last, reversal }: Given): Plan {
+  if (last?.revision === delivery.version.revision && last.operation === 'reverse')
+    return { do: 'send', request: again(last) };
+  if (reversal === undefined || !reversal.ok)
+    return { do: 'review', reason: reversal?.reason ?? 'how to reverse what was posted is not known' };
+  if (reversal.body === null && lane.targetId === null)
+    return { do: 'review', reason: 'the id of what was posted is not known: it cannot be reversed' };
+  return {
+    do: 'send',
+    request: prepare(delivery, 'reverse', lane.targetId, reversal.body, lane.acknowledged ?? ''),
+  };
 }
 
 /** The bytes of the first attempt of a revision stand; only another operation makes new ones. */

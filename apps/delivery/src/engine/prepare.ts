@@ -5,6 +5,7 @@ import { choose } from '../core/choose.ts';
 import type { Attempt, Delivery, Lane, Prepared } from '../core/lane.ts';
 import { plan, type Plan, type Resolved } from '../core/plan.ts';
 import { resolve, type Resolution } from '../core/resolver.ts';
+import { reversalOf, type Reversal } from '../core/reversal.ts';
 import type { ClaimedRow } from '../sql/claim.ts';
 import type { Loaded, Store } from './store.ts';
 
@@ -82,9 +83,20 @@ export async function prepare(from: Preparer, claimed: readonly ClaimedRow[]): P
     connection.name,
     tries.flatMap(({ delivery }) => delivery.open),
   );
+  const posted = await store.postedBodies(
+    tries.filter(({ loaded: at, declaration }) => reverses(at.lane, declaration)).map(({ loaded: at }) => at.lane.id),
+  );
   for (const { loaded: at, delivery, declaration, attempts } of tries) {
     const resolved = resolvedBody(from, delivery, declaration, lookup);
-    const decided = plan(at.lane, delivery, declaration, resolved, attempts.at(-1), at.now);
+    const decided = plan({
+      lane: at.lane,
+      delivery,
+      declaration,
+      resolved,
+      last: attempts.at(-1),
+      now: at.now,
+      reversal: reverses(at.lane, declaration) ? reversal(from, posted.get(at.lane.id), declaration) : undefined,
+    });
     add(
       done,
       {
@@ -99,6 +111,21 @@ export async function prepare(from: Preparer, claimed: readonly ClaimedRow[]): P
     );
   }
   return done;
+}
+
+const reverses = (lane: Lane, { versions }: DocumentDeclaration): boolean =>
+  versions === 'reversal' && lane.posted !== null;
+
+function reversal({ schemas }: Preparer, posted: string | undefined, declaration: DocumentDeclaration): Reversal {
+  try {
+    return reversalOf(posted, declaration, schemas.target(declaration.schema));
+  } catch (cause) {
+    // as with a body that cannot be worked on: only this one waits for a person
+    return {
+      ok: false,
+      reason: `the reversal cannot be made: ${cause instanceof Error ? cause.message : String(cause)}`,
+    };
+  }
 }
 
 function add(done: Decided, of: Omit<Work, 'step'>, step: Plan | Resolution): void {

@@ -104,9 +104,9 @@ export class Recorder {
   observe(settled: Settled): void {
     for (const row of settled.rows) {
       const outcome = finishedWord(row.status, row.adopted);
-      if (outcome === undefined) continue;
+      if (outcome === undefined || row.dropped) continue;
       this.#metrics.count('syncCompleted', { flow: row.flow, outcome });
-      if (outcome === 'delivered' || outcome === 'duplicate')
+      if ((outcome === 'delivered' || outcome === 'duplicate') && !row.again)
         this.#metrics.observe(
           'syncLag',
           { flow: row.flow, target: row.connection },

@@ -1,23 +1,24 @@
 import type { Database, Transaction } from '#db';
 import type { DocumentDeclaration, OpenField } from '#contracts';
-import { find } from '#xref';
 import type { Attempt, Delivery, Lane } from '../core/lane.ts';
 import { waitsFor } from '../core/body.ts';
 import type { Missing } from '../core/plan.ts';
 import { ABANDON } from '../sql/abandon.ts';
 import { FORGET_OWN_WRITES } from '../sql/forget-own-writes.ts';
 import { BEGIN_ATTEMPTS, type BegunAttempt, type BegunRow } from '../sql/begin-attempts.ts';
-import { CLAIM, CLAIM_ORDERED, NEXT_DUE, type ClaimedRow } from '../sql/claim.ts';
-import { LOCK_DEPENDENCIES, RELEASE_BATCH, RELEASE_WAITERS, WAIT_FOR, type ReleasedRow } from '../sql/dependency.ts';
+import { CLAIM, NEXT_DUE, type ClaimedRow } from '../sql/claim.ts';
+import { WAIT_FOR } from '../sql/dependency.ts';
 import { HOLD } from '../sql/hold.ts';
 import { LATE_ANSWER } from '../sql/late-answer.ts';
 import { ATTEMPTS, LOAD, LOAD_ONE, type AttemptRow, type LoadedRow } from '../sql/load.ts';
-import { LOOK_UP_VALUES, type FoundRow } from '../sql/look-up.ts';
+import { POSTED_BODIES } from '../sql/posted.ts';
 import { RELEASE, RENEW } from '../sql/release.ts';
 import { SETTLE, type SettledRow, type SettleRow } from '../sql/settle.ts';
 import { SUPERSEDE } from '../sql/supersede.ts';
 import { UNPARK } from '../sql/unpark.ts';
+import { lockDependencies, lockReferences, lookUp, releaseWaiters, wordOf } from './dependencies.ts';
 import type { ResultWriter } from './results.ts';
+import { attemptOf, deliveryOf, laneOf } from './rows.ts';
 
 export interface StoreOptions {
   database: Database;
@@ -67,10 +68,8 @@ export class Store {
     this.#results = options.results;
   }
 
-  /** With `onlyOrdered` none but the lanes whose next request a person ordered. */
-  claim(connection: string, most: number, halfOpen: boolean, onlyOrdered: boolean): Promise<ClaimedRow[]> {
-    const statement = onlyOrdered ? CLAIM_ORDERED : CLAIM;
-    return this.database.query<ClaimedRow>(statement, [connection, most, this.holder, this.leaseMs, halfOpen]);
+  claim(connection: string, most: number, halfOpen: boolean): Promise<ClaimedRow[]> {
+    return this.database.query<ClaimedRow>(CLAIM, [connection, most, this.holder, this.leaseMs, halfOpen]);
   }
 
   /** ms until the next lane is due; undefined when none will be by itself. */
@@ -111,6 +110,13 @@ export class Store {
       found.set(row.delivery_id, list);
     }
     return found;
+  }
+
+  /** The bytes of what is posted in `lanes`, by lane; none where it was not sent from here. */
+  async postedBodies(lanes: readonly bigint[]): Promise<Map<bigint, string>> {
+    if (lanes.length === 0) return new Map();
+    const rows = await this.database.query<{ lane_id: bigint; body: string }>(POSTED_BODIES, [lanes]);
+    return new Map(rows.map((row) => [row.lane_id, row.body]));
   }
 
   /** Gives parked deliveries that are tried by themselves back the status of one that waits. */
@@ -176,7 +182,10 @@ export class Store {
     const woken = dependencies.length > 0 ? await releaseWaiters(tx, dependencies) : [];
     const echoes = rows.filter((row) => row.hop_count > 0 && ENDED_WITHOUT_CHANGE.has(row.status));
     if (echoes.length > 0) await tx.query(FORGET_OWN_WRITES, [echoes.map((row) => row.id)]);
-    await this.#results.write(tx, rows);
+    await this.#results.write(
+      tx,
+      rows.filter(({ dropped, told }) => !dropped && !told),
+    );
     // crashpoint delivery.before-settle
     return { lanes, rows, woken };
   }
@@ -225,7 +234,7 @@ export class Store {
   }
 }
 
-export const wordOf = (missing: Missing): string => `${missing.kind}\n${missing.name}\n${missing.key}`;
+const ENDED_WITHOUT_CHANGE: ReadonlySet<string> = new Set(['SKIPPED_NOCHANGE', 'IGNORED']);
 
 /** One delivery with its lane and attempts, for an order of which the lane is taken under `token`. */
 export async function loadOne(
@@ -242,139 +251,3 @@ export async function loadOne(
     now: row!.now,
   };
 }
-
-/** What is there of `wanted`. */
-export async function lookUp(
-  db: Pick<Database, 'query'>,
-  connection: string,
-  wanted: readonly Missing[],
-): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  const references = wanted.filter((item) => item.kind === 'reference');
-  const ids = await find(
-    db,
-    connection,
-    references.map((item) => ({ document: item.name, key: item.key })),
-  );
-  for (const [at, item] of references.entries()) {
-    const id = ids[at];
-    if (id !== undefined) found.set(wordOf(item), id);
-  }
-  const values = wanted.filter((item) => item.kind === 'value');
-  if (values.length === 0) return found;
-  const rows = await db.query<FoundRow>(LOOK_UP_VALUES, [
-    connection,
-    values.map((item) => item.name),
-    values.map((item) => item.key),
-  ]);
-  for (const row of rows) found.set(wordOf({ kind: 'value', name: row.name, key: row.key }), row.value);
-  return found;
-}
-
-/** Locks (and makes) the rows of what is waited for; `bound` marks them. Answers their ids. */
-export async function lockDependencies(
-  tx: Transaction,
-  connection: string,
-  items: readonly Missing[],
-  bound: boolean,
-): Promise<Map<string, bigint>> {
-  const rows = await tx.query<Missing & { id: bigint }>(LOCK_DEPENDENCIES, [
-    items.map(() => connection),
-    items.map((item) => item.kind),
-    items.map((item) => item.name),
-    items.map((item) => item.key),
-    bound,
-  ]);
-  return new Map(rows.map((row) => [wordOf(row), row.id]));
-}
-
-async function lockReferences(tx: Transaction, lanes: readonly Lane[]): Promise<bigint[]> {
-  if (lanes.length === 0) return [];
-  const rows = await tx.query<{ id: bigint }>(LOCK_DEPENDENCIES, [
-    lanes.map((lane) => lane.connection),
-    lanes.map(() => 'reference'),
-    lanes.map((lane) => lane.document),
-    lanes.map((lane) => lane.key),
-    true,
-  ]);
-  return rows.map((row) => row.id);
-}
-
-/** Releases every waiter of the dependencies, a bounded number per statement; answers the connections to wake. */
-export async function releaseWaiters(tx: Transaction, dependencies: readonly bigint[]): Promise<string[]> {
-  const woken = new Set<string>();
-  for (;;) {
-    const released = await tx.query<ReleasedRow>(RELEASE_WAITERS, [dependencies]);
-    for (const { connection } of released) if (connection !== '') woken.add(connection);
-    if (released.length < RELEASE_BATCH) break;
-  }
-  for (const connection of woken) await tx.query(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
-  return [...woken];
-}
-
-const ENDED_WITHOUT_CHANGE: ReadonlySet<string> = new Set(['SKIPPED_NOCHANGE', 'IGNORED']);
-
-/** Payload: the connection that has something to do. */
-export const WAKE_CHANNEL = 'crossdock_delivery';
-
-const laneOf = (row: LoadedRow, claimed: Pick<ClaimedRow, 'token' | 'document' | 'key'>, connection: string): Lane => ({
-  id: row.lane_id,
-  connection,
-  document: claimed.document,
-  key: claimed.key,
-  token: claimed.token,
-  doubt: row.doubt,
-  taintedUntil: row.tainted_until,
-  taintedRequest: row.tainted_request,
-  applied:
-    row.applied_version === null
-      ? null
-      : {
-          source: row.applied_source_version ?? -1n,
-          aggregate: row.applied_version,
-          revision: row.applied_revision ?? 1,
-        },
-  acknowledged: row.acknowledged,
-  targetId: row.bound_id,
-  cancelled: row.cancelled,
-  posted: row.posted,
-});
-
-const deliveryOf = (row: LoadedRow, id: bigint): Delivery => ({
-  id,
-  documentId: row.document_id,
-  flow: row.flow,
-  kind: row.kind,
-  status: row.status,
-  version: { source: row.source_version ?? -1n, aggregate: row.aggregate_version, revision: row.revision },
-  step: row.step,
-  nextAttemptAt: row.next_attempt_at,
-  errorClass: row.error_class,
-  review: row.review,
-  reason: row.reason,
-  hopCount: row.hop_count,
-  flowPaused: row.flow_paused,
-  adopted: row.adopted,
-  attemptN: row.attempt_n,
-  body: row.body,
-  open: row.open ?? [],
-  createOnly: row.create_only ?? [],
-});
-
-export const attemptOf = (row: AttemptRow): Attempt => ({
-  n: row.n,
-  revision: row.revision,
-  operation: row.operation,
-  requestKey: row.request_key,
-  targetId: row.target_id,
-  body: row.body,
-  requestHash: row.request_hash,
-  contentHash: row.content_hash,
-  startedAt: row.started_at,
-  gaveUpAt: row.gave_up_at,
-  outcome: row.outcome,
-  doubt: row.doubt,
-  lookedAt: row.looked_at,
-  lateOutcome: row.late_outcome,
-  lateTargetId: row.late_target_id,
-});

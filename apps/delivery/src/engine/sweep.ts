@@ -1,6 +1,7 @@
 import type { Metrics } from '#platform';
 import { FIND_FORGOTTEN } from '../sql/dependency.ts';
-import { releaseWaiters, type Store } from './store.ts';
+import { releaseWaiters } from './dependencies.ts';
+import type { Store } from './store.ts';
 
 /**
  * Releases who still waits for what is already there. The locks of hold and bind make this find nothing, except after a

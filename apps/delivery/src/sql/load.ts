@@ -32,6 +32,8 @@ export interface LoadedRow {
   hop_count: number;
   flow_paused: boolean;
   adopted: boolean;
+  reversed: boolean;
+  delivered_revision: number | null;
   attempt_n: number;
   body: string | null;
   open: OpenField[] | null;
@@ -43,7 +45,8 @@ const LANE_AND_DELIVERY = `clock_timestamp() as now, l.id as lane_id, l.doubt, l
        x.target_id as bound_id, l.cancelled, l.posted,
        d.id, d.document_id, d.flow, d.kind, d.status, d.aggregate_version, d.source_version, d.revision, d.step,
        d.next_attempt_at, d.error_class, d.review, d.reason, d.hop_count,
-       exists (select 1 from flow_state f where f.flow = d.flow and f.state = 'paused') as flow_paused, d.adopted, d.attempt_n,
+       exists (select 1 from flow_state f where f.flow = d.flow and f.state = 'paused') as flow_paused, d.adopted, d.reversed,
+       d.delivered_revision, d.attempt_n,
        r.body, r.open, r.create_only`;
 
 /**

@@ -31,6 +31,12 @@ export interface SettleRow {
   acknowledged: string | null;
   cancelled: boolean | null;
   posted: string | null;
+  /** the live posting is taken back */
+  unposts: boolean;
+  /** what the target holds is no longer known */
+  forgets: boolean;
+  /** null leaves it as it is */
+  reversed: boolean | null;
   operation: string | null;
   by: string;
 }
@@ -69,6 +75,12 @@ export interface SettledRow {
   traceparent: string | null;
   http_status: number | null;
   hop_count: number;
+  /** it took effect before: this was a revision of it */
+  again: boolean;
+  /** a revision of something delivered came to nothing: it is delivered as before */
+  dropped: boolean;
+  /** a result said exactly this already */
+  told: boolean;
 }
 
 export const RESULT_COLUMNS = `d.lane_id, d.id, d.status, d.tenant, d.flow, d.connection, d.document, d.document_id, d.key, d.entity,
@@ -77,8 +89,15 @@ export const RESULT_COLUMNS = `d.lane_id, d.id, d.status, d.tenant, d.flow, d.co
   d.traceparent, d.hop_count`;
 
 /** A person may say of an older fact that it was posted: that does not take the newest one back. */
-const ADVANCES = `(m.effect and (l.applied_version is null or
-           (coalesce(d.source_version, -1), d.aggregate_version) >= (l.applied_source_version, l.applied_version)))`;
+const NEWEST = `(not x.effect or l.applied_version is null or
+          (coalesce(d.source_version, -1), d.aggregate_version) >= (l.applied_source_version, l.applied_version))`;
+const ADVANCES = '(m.effect and m.newest)';
+
+/** Dropping a revision of something delivered leaves it delivered. */
+const DROPPED = `(m.before is not null and m.status in ('SKIPPED_NOCHANGE', 'SKIPPED_STALE', 'IGNORED', 'CANCELLED'))`;
+
+/** What a result says while somebody is needed. */
+const SAYS = `case when m.status in ('PARKED', 'DEAD') then concat_ws(' ', m.status, m.error_class) end`;
 
 /**
  * Records the outcomes $1 (JSON list of `SettleRow`) of holder $2: attempt, delivery, `applied`, cross-reference and the lane, which is
@@ -87,7 +106,7 @@ const ADVANCES = `(m.effect and (l.applied_version is null or
  *
  * An adopted record that got its update is delivered and no duplicate any more.
  *
- * `finished_at` is set for PARKED and DEAD too: a result is written for them.
+ * `finished_at` is set for PARKED and DEAD too: a result is written for them, once as long as they only fail the same way again.
  */
 export const SETTLE: Statement = {
   name: 'delivery-settle',
@@ -98,11 +117,17 @@ with input as (
     due_ms float8, review text, waiting_for jsonb, adopted boolean, uncounted boolean, target_id text, attempt_n integer,
     attempt_outcome text, attempt_doubt text, http_status integer, evidence jsonb, looked boolean, closes text,
     keeps_doubt boolean, taint_ms float8, request_hash text, effect boolean, acknowledged text, cancelled boolean, posted uuid,
-    operation text, by text)
+    unposts boolean, forgets boolean, reversed boolean, operation text, by text)
 ), mine as (
-  select l.id as mine_id, x.* from input x join (
-    select id, token from lane where id = any(array(select lane_id from input)) and holder = $2 order by id for update
-  ) l on l.id = x.lane_id and l.token = x.token
+  select l.id as mine_id, x.*, ${NEWEST} as newest, d.delivered_revision as before, d.reported as reported_before
+    from input x join (
+      select id, token, applied_source_version, applied_version
+        from lane where id = any(array(select lane_id from input)) and holder = $2 order by id for update
+    ) l on l.id = x.lane_id and l.token = x.token
+    -- offset 0: by its key for each row, whatever the statistics say
+    cross join lateral (
+      select source_version, aggregate_version, delivered_revision, reported from delivery where id = x.delivery_id offset 0
+    ) d
 ), attempted as (
   update attempt a set outcome = m.attempt_outcome, doubt = m.attempt_doubt, ended_at = clock_timestamp(),
          gave_up_at = case when m.attempt_doubt = 'open' then clock_timestamp() else a.gave_up_at end,
@@ -117,7 +142,11 @@ with input as (
    where a.delivery_id = m.delivery_id and a.doubt = 'open' and a.n is distinct from m.attempt_n
      and (m.closes is not null or m.looked or (m.attempt_n is null and m.evidence is not null))
 ), delivered as (
-  update delivery d set status = m.status, error_class = m.error_class, error = m.error, step = m.step,
+  update delivery d set status = case when ${DROPPED} then 'DELIVERED' else m.status end,
+         revision = case when ${DROPPED} then m.before else d.revision end,
+         kind = case when ${DROPPED} then (select r.kind from revision r where r.delivery_id = d.id and r.n = m.before) else d.kind end,
+         error_class = m.error_class, error = m.error, step = m.step, reversed = coalesce(m.reversed, d.reversed),
+         reported = coalesce(${SAYS}, d.reported),
          next_attempt_at = case when m.next_ms is null then null else clock_timestamp() + m.next_ms * interval '1 ms' end,
          review = coalesce(m.review, d.review), waiting_for = m.waiting_for, adopted = (d.adopted or m.adopted) and not (m.effect and m.operation = 'update'),
          attempts = d.attempts - m.uncounted::int, target_id = coalesce(m.target_id, d.target_id),
@@ -126,17 +155,18 @@ with input as (
          finished_at = case when m.status in ('PARKED', 'DEAD') or not (m.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'IN_FLIGHT') or m.status like 'HELD%')
                             then clock_timestamp() end
     from mine m where d.id = m.delivery_id
-  returning ${RESULT_COLUMNS}, m.http_status
+  returning ${RESULT_COLUMNS}, m.http_status, m.before is not null as again, ${DROPPED} as dropped,
+    coalesce(${SAYS} = m.reported_before, false) as told
 ), ledger as (
   insert into applied (connection, document, key, aggregate_version, revision, operation, delivery_id, document_id, target_id, body_hash)
   select d.connection, d.document, d.key, d.aggregate_version, d.revision, m.operation, d.id, d.document_id, d.target_id,
          decode(m.acknowledged, 'hex')
-    from delivered d join mine m on m.delivery_id = d.id where m.effect and m.operation is not null
+    from delivered d join mine m on m.delivery_id = d.id where (m.effect or m.unposts) and m.operation is not null
   on conflict do nothing
 ), bound as (
   insert into xref (connection, document, key, target_id, bound_by)
   select d.connection, d.document, d.key, m.target_id, m.by
-    from delivered d join mine m on m.delivery_id = d.id where m.target_id is not null
+    from delivered d join mine m on m.delivery_id = d.id where m.target_id is not null and m.newest
   on conflict (connection, document, key) do update set target_id = excluded.target_id, bound_by = excluded.bound_by,
          bound_at = clock_timestamp() where xref.target_id <> excluded.target_id
 ), released as (
@@ -150,8 +180,14 @@ with input as (
          applied_source_version = case when ${ADVANCES} then coalesce(d.source_version, -1) else l.applied_source_version end,
          applied_version = case when ${ADVANCES} then d.aggregate_version else l.applied_version end,
          applied_revision = case when ${ADVANCES} then d.revision else l.applied_revision end,
-         acknowledged = case when m.acknowledged is null then l.acknowledged else decode(m.acknowledged, 'hex') end,
-         cancelled = coalesce(m.cancelled, l.cancelled), posted = coalesce(m.posted, l.posted)
+         acknowledged = case when not m.newest then l.acknowledged when m.acknowledged is not null then decode(m.acknowledged, 'hex')
+                             when m.forgets then null else l.acknowledged end,
+         cancelled = case when m.newest then coalesce(m.cancelled, l.cancelled) else l.cancelled end,
+         posted = case when not m.newest then l.posted when m.unposts then null else coalesce(m.posted, l.posted) end,
+         posted_delivery = case when not m.newest then l.posted_delivery when m.unposts then null
+                                when m.posted is not null then d.id else l.posted_delivery end,
+         posted_revision = case when not m.newest then l.posted_revision when m.unposts then null
+                                when m.posted is not null then d.revision else l.posted_revision end
     from mine m join delivered d on d.id = m.delivery_id where l.id = m.mine_id
   returning l.id
 )

@@ -16,11 +16,12 @@ with newer as (
   update delivery d
      set status = case when d.delivered_revision is null then 'RESOLVED_SUPERSEDED' else 'DELIVERED' end,
          revision = coalesce(d.delivered_revision, d.revision),
+         kind = coalesce((select r.kind from revision r where r.delivery_id = d.id and r.n = d.delivered_revision), d.kind),
          next_attempt_at = null, waiting_for = null, changed_at = clock_timestamp(), finished_at = clock_timestamp()
     from newer n
    where d.lane_id = n.lane_id and d.id <> n.id and d.${UNFINISHED} and d.status not in ('IN_FLIGHT', 'UNKNOWN')
      and (coalesce(d.source_version, -1), d.aggregate_version) < (n.source_version, n.aggregate_version)
-  returning ${RESULT_COLUMNS}, null::int as http_status
+  returning ${RESULT_COLUMNS}, null::int as http_status, false as again, false as dropped, false as told
 ), unwaited as (
   delete from dependency_wait w using gone g where w.delivery_id = g.id
 )

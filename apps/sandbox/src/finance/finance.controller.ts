@@ -30,6 +30,13 @@ export class FinanceController {
     );
   }
 
+  @Post('journal-entries/:id/reversal')
+  reverse(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.#pass(request, reply, this.journal.keyOf(id), () =>
+      this.journal.reverse(id, requestKeyOf(request), (effect) => this.ledger.append(effect)),
+    );
+  }
+
   @Get('journal-entries/:id')
   entry(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     return this.#pass(request, reply, '', () => this.journal.entry(id));

@@ -20,6 +20,8 @@ export class Journal {
   readonly #entries: Entry[] = [];
   readonly #byKey = new Map<string, Entry[]>();
   readonly #byRequest = new Map<string, Entry>();
+  /** ids of entries that an entry of its own reverses */
+  readonly #reversed = new Set<string>();
 
   restore(effect: KeptEffect): void {
     if (effect.system !== 'finance') return;
@@ -28,6 +30,7 @@ export class Journal {
     this.#entries.push(entry);
     this.#byKey.set(key, [...(this.#byKey.get(key) ?? []), entry]);
     if (requestKey !== '') this.#byRequest.set(requestKey, entry);
+    if (effect.operation === 'reverse') this.#reversed.add((JSON.parse(text) as { reverses: string }).reverses);
   }
 
   /** Same key and same body: the same answer, and nothing more happens. Same key and another body: refused. */
@@ -41,7 +44,7 @@ export class Journal {
     const wrong = check(body);
     if (wrong !== undefined) return wrong;
     const key = textField(body, 'externalId');
-    const targetId = String(FIRST_ID + BigInt(this.#entries.length) + 1n);
+    const targetId = this.#nextId();
     this.restore(
       record({
         system: 'finance',
@@ -56,9 +59,36 @@ export class Journal {
     return show(201, this.#entries.at(-1)!);
   }
 
+  /** Takes an entry back by an entry of its own, once. Reversing by a second posting with the sides exchanged is `post`. */
+  reverse(id: string, requestKey: string, record: (effect: NewEffect) => KeptEffect): Answer {
+    const earlier = this.#byRequest.get(requestKey);
+    if (earlier !== undefined) return show(201, earlier);
+    const found = this.#find(id);
+    if (found === undefined) return problem(404, 'No such entry');
+    if (this.#reversed.has(id)) return problem(409, 'The entry is reversed already');
+    const { key } = found;
+    const body = JSON.stringify({ externalId: key, reverses: id });
+    const document = 'journalEntry';
+    const targetId = this.#nextId();
+    this.restore(record({ system: 'finance', document, operation: 'reverse', key, requestKey, targetId, body }));
+    return show(201, this.#entries.at(-1)!);
+  }
+
+  keyOf(id: string): string {
+    return this.#find(id)?.key ?? '';
+  }
+
   entry(id: string): Answer {
-    const found = this.#entries.find((entry) => entry.id === id);
+    const found = this.#find(id);
     return found === undefined ? problem(404, 'No such entry') : show(200, found);
+  }
+
+  #find(id: string): Entry | undefined {
+    return this.#entries.find((entry) => entry.id === id);
+  }
+
+  #nextId(): string {
+    return String(FIRST_ID + BigInt(this.#entries.length) + 1n);
   }
 
   list(externalId: string | undefined, limit: number): Answer {

@@ -1,7 +1,7 @@
 import type { ErrorClass, Operation, WriteResult } from '#contracts';
 import { retryAfterMs, type Answered, type HttpResult, type NotSent } from '#http';
 import type { Json } from '#schema';
-import { JsonNumber } from '#schema';
+import { isBadText, JsonNumber } from '#schema';
 import { at, readJson, textOf } from './answer.ts';
 import type { RestDocument, RestSettings, StatusWord } from './settings.ts';
 
@@ -90,6 +90,7 @@ function done(
   }
   if (document.id === undefined) return { outcome: 'done', targetId: key, httpStatus: status };
   const targetId = textOf(at(json, document.id));
+  if (targetId !== undefined && isBadText(targetId)) return doubt(`the id at ${document.id} is none that can be kept`);
   if (targetId === undefined && operation === 'create') return doubt(`no id stands at ${document.id}`);
   return { outcome: 'done', targetId, httpStatus: status };
 }
@@ -100,7 +101,7 @@ function statusWord(
   status: number,
   headers: Answered['headers'],
 ): StatusWord {
-  const own = operation === 'reverse' ? undefined : document.statuses[operation]?.get(status);
+  const own = document.statuses[operation]?.get(status);
   const word = own ?? settings.statuses?.get(status);
   if (word !== undefined && (word !== 'duplicate' || operation === 'create')) return word;
   if (isSuccessful(status)) return 'done';
@@ -129,6 +130,8 @@ function equal(said: Json, expected: string | number | boolean | null): boolean 
 }
 
 const LONGEST_REASON = 200;
+/** Half of a character that the cut went through is left out: PostgreSQL would refuse it, and with it the outcome. */
+const cut = (words: string): string => words.slice(0, LONGEST_REASON).replace(/[\uD800-\uDBFF]$/, '');
 
 /**
  * Why the target refused, in its words: from where the settings say such words stand, else the title of a problem
@@ -138,5 +141,5 @@ function quotedReason(settings: RestSettings, json: Json, headers: Answered['hea
   const isProblem = headers['content-type']?.toLowerCase().startsWith('application/problem+json') ?? false;
   const pointer = settings.reason ?? (isProblem ? '/title' : undefined);
   const words = pointer === undefined ? undefined : textOf(at(json, pointer));
-  return words?.replace(/\p{C}+/gu, ' ').slice(0, LONGEST_REASON);
+  return words && cut(words.replace(/\p{C}+/gu, ' '));
 }

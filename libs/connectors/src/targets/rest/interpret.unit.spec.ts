@@ -242,6 +242,9 @@ describe('the message', () => {
     const settings = parse({ reason: '/error/0/text' });
     const long = JSON.stringify({ error: [{ text: `no\nline ${'x'.repeat(500)}` }] });
     expect(message(read(answered(400, long), 'create', settings))).toBe(`answered 400: no line ${'x'.repeat(192)}`);
+    const pairs = JSON.stringify({ error: [{ text: `x${'\u{1F4B6}'.repeat(200)}` }] });
+    const cut = message(read(answered(400, pairs), 'create', settings));
+    expect([cut.isWellFormed(), cut]).toEqual([true, `answered 400: x${'\u{1F4B6}'.repeat(99)}`]);
   });
 });
 

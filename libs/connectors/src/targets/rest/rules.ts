@@ -1,6 +1,6 @@
 import type { Operation } from '#contracts';
 import type { SettingsFinding } from '../../target-connector.ts';
-import { repeatIsSafe } from './declare.ts';
+import { OPERATIONS, repeatIsSafe, requestOf, swapOf } from './declare.ts';
 import type { RestDocument, RestSettings } from './settings.ts';
 import { placeholders } from './template.ts';
 
@@ -26,19 +26,32 @@ function checkDocument(at: Path, document: RestDocument): SettingsFinding[] {
   ];
 }
 
-function* checkNature(at: Path, { nature, versions, reverse }: RestDocument): Generator<SettingsFinding> {
+function* checkNature(at: Path, document: RestDocument): Generator<SettingsFinding> {
+  const { nature, versions, reverse, create } = document;
   if (nature === 'state' && versions !== undefined)
     yield { path: [...at, 'versions'], message: 'versions is for facts: of a state the newest wins' };
   if (nature === 'fact' && versions === undefined)
-    yield { path: at, message: 'versions must be said for a fact', suggestion: 'versions: once, or each' };
-  if (versions === 'reversal')
+    yield { path: at, message: 'versions must be said for a fact', suggestion: 'versions: once, reversal, or each' };
+  if (versions === 'reversal' && reverse === undefined)
     yield {
-      path: [...at, 'versions'],
-      message: 'versions: reversal is not supported by this version of Crossdock yet',
-      suggestion: 'versions: once holds a differing later version for review',
+      path: at,
+      message: 'versions: reversal needs to know how a posting is reversed',
+      suggestion: 'reverse: { swap: [debit, credit] }, or an operation',
     };
-  if (reverse !== undefined)
-    yield { path: [...at, 'reverse'], message: 'reverse is not supported by this version of Crossdock yet' };
+  if (versions !== 'reversal' && reverse !== undefined)
+    yield {
+      path: [...at, 'reverse'],
+      message: 'reverse would never be used',
+      suggestion: 'versions: reversal, which is for facts',
+    };
+  const swap = swapOf(document);
+  if (swap === undefined) return;
+  if (swap[0] === swap[1])
+    yield { path: [...at, 'reverse', 'swap'], message: 'a field exchanged with itself reverses nothing' };
+  if (create === undefined)
+    yield { path: [...at, 'reverse'], message: 'a reversal by swap is a create of its own, and there is none' };
+  if (document.statuses.reverse !== undefined)
+    yield { path: [...at, 'statuses', 'reverse'], message: 'a reversal by swap is a create: statuses.create counts' };
 }
 
 function* checkOperations(at: Path, document: RestDocument): Generator<SettingsFinding> {
@@ -59,7 +72,7 @@ function* checkOperations(at: Path, document: RestDocument): Generator<SettingsF
       };
   if (find !== undefined && placeholders(find.path)?.length === 0 && find.match === undefined)
     yield { path: [...at, 'find', 'path'], message: 'find asks for no record', suggestion: 'use {key}' };
-  for (const name of ['write', 'update', 'cancel'] as const)
+  for (const name of ['write', 'update', 'cancel', 'reverse'] as const)
     for (const [status, word] of document.statuses[name] ?? [])
       if (word === 'duplicate')
         yield { path: [...at, 'statuses', name, String(status)], message: 'duplicate applies to creates only' };
@@ -84,7 +97,7 @@ function* checkRepeat(at: Path, document: RestDocument): Generator<SettingsFindi
       message: 'keyLifetime is required with idempotencyHeader: after it a repeat is a second effect',
       suggestion: 'keyLifetime: 24h',
     };
-  for (const operation of ['write', 'create', 'update', 'cancel'] as const) {
+  for (const operation of OPERATIONS) {
     if (document[operation] === undefined) {
       if (typeof document.repeatIsSafe === 'object' && document.repeatIsSafe[operation] !== undefined)
         yield { path: [...at, 'repeatIsSafe', operation], message: `there is no ${operation}` };
@@ -120,7 +133,7 @@ function* checkLookFirst(
     };
 }
 
-function carriesRequestKey(document: RestDocument, operation: 'write' | 'create' | 'update' | 'cancel'): boolean {
+function carriesRequestKey(document: RestDocument, operation: Operation): boolean {
   if (document.idempotencyHeader !== undefined || document.keyLifetime !== undefined) return true;
-  return placeholders(document[operation]?.path ?? '')?.includes('requestKey') ?? false;
+  return placeholders(requestOf(document, operation)?.path ?? '')?.includes('requestKey') ?? false;
 }

@@ -48,6 +48,7 @@ const journalEntry: Settings = {
   keyLifetime: '24h',
   repeatIsSafe: 'by-idempotency-key',
 };
+const reversed: Settings = { ...journalEntry, versions: 'reversal', reverse: { swap: ['debit', 'credit'] } };
 const whole = (documents: Settings, more: Settings = {}): Connection =>
   connection({
     baseUrl: 'https://erp.acme.example/api',
@@ -110,6 +111,22 @@ describe('the settings of a rest connection', () => {
     ['each', 'each'],
   ])('take versions: %s', (versions) => {
     expect(findings(whole({ journalEntry: { ...journalEntry, versions } }))).toEqual([]);
+  });
+
+  it('say how a reversal is made and why repeating it is safe', () => {
+    const own = { method: 'POST', path: '/journal-entries/{id}/reversal' };
+    const parsed = parseTargetSettings(whole({ bySwap: reversed, byRequest: { ...reversed, reverse: own } }));
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.findings));
+    expect(parsed.value.get('bySwap')).toMatchObject({
+      versions: 'reversal',
+      operations: new Set(['create', 'reverse']),
+      reverseBySwap: ['debit', 'credit'],
+      repeatIsSafe: { create: 'by-idempotency-key', reverse: 'by-idempotency-key' },
+    });
+    expect(parsed.value.get('byRequest')!.reverseBySwap).toBeUndefined();
+    const chosen = { create: 'look-first', reverse: 'by-external-id' };
+    const find = { path: '/journal-entries?key={key}', list: '/items', match: '/key', matchRequest: '/request' };
+    expect(findings(whole({ j: { ...reversed, reverse: own, find, repeatIsSafe: chosen } }))).toEqual([]);
   });
 
   it('may reach the sandbox without a port', () => {
@@ -179,16 +196,41 @@ describe('the settings of a rest connection', () => {
     ],
     ['versions on a state', whole({ c: { ...customer, versions: 'once' } }), 'documents.c.versions', /for facts/],
     [
-      'reversal, which is not there yet',
+      'reversal without a way to reverse',
       whole({ j: { ...journalEntry, versions: 'reversal' } }),
-      'documents.j.versions',
-      /versions: reversal is not supported/,
+      'documents.j',
+      /how a posting is reversed/,
     ],
     [
-      'reverse, which is not there yet',
+      'a way to reverse that nothing asks for',
       whole({ j: { ...journalEntry, reverse: { swap: ['debit', 'credit'] } } }),
       'documents.j.reverse',
-      /not supported/,
+      /never be used/,
+    ],
+    [
+      'a field exchanged with itself',
+      whole({ j: { ...reversed, reverse: { swap: ['debit', 'debit'] } } }),
+      'documents.j.reverse.swap',
+      /reverses nothing/,
+    ],
+    [
+      'statuses of a reversal that is a create',
+      whole({ j: { ...reversed, statuses: { reverse: { '409': 'done' } } } }),
+      'documents.j.statuses.reverse',
+      /statuses.create counts/,
+    ],
+    [
+      'a reversal by a request of its own, of which look-first says nothing',
+      whole({
+        j: {
+          ...without(without(reversed, 'idempotencyHeader'), 'keyLifetime'),
+          reverse: { method: 'POST', path: '/journal-entries/{id}/reversal' },
+          find: { path: '/journal-entries?key={key}', list: '/items', match: '/key', matchRequest: '/request' },
+          repeatIsSafe: 'look-first',
+        },
+      }),
+      'documents.j.repeatIsSafe',
+      /says nothing of reverse/,
     ],
     [
       'an idempotency header whose keys live nobody knows how long',
