@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EventLog, LogRecord, PartitionLag, RunningSubscription } from '#contracts';
+import type { EventLog, LogRecord, GroupPosition, PartitionLag, RunningSubscription } from '#contracts';
 import { Database, migrate, startEmbeddedPostgres } from '#db';
 import { appendRows, drawVersion } from '#outbox';
 import { Relay } from '../apps/relay/src/relay.ts';
@@ -152,6 +152,9 @@ class Arrivals implements EventLog {
     throw new Error('nothing to read');
   }
   async lag(): Promise<PartitionLag[]> {
+    return [];
+  }
+  async positions(): Promise<GroupPosition[]> {
     return [];
   }
   async ping(): Promise<void> {}

@@ -1,7 +1,14 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EventLog, LogRecord, PartitionLag, RunningSubscription, TopicDeclaration } from '#contracts';
+import type {
+  EventLog,
+  LogRecord,
+  GroupPosition,
+  PartitionLag,
+  RunningSubscription,
+  TopicDeclaration,
+} from '#contracts';
 import { Database, migrate, startEmbeddedPostgres } from '#db';
 import { openEventLog } from '#event-log';
 import { readEnvironment } from '#platform';
@@ -158,6 +165,9 @@ class Nowhere implements EventLog {
     throw new Error('nothing to read');
   }
   async lag(): Promise<PartitionLag[]> {
+    return [];
+  }
+  async positions(): Promise<GroupPosition[]> {
     return [];
   }
   async ping(): Promise<void> {}

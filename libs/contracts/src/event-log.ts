@@ -46,21 +46,44 @@ export interface Subscription {
    * the same records come again, after a pause that grows to 5 s. Must make no remote call besides its own store.
    */
   handle(batch: LogBatch): Promise<readonly DeadLetter[] | void>;
-  /** called on surprises: holes in the offsets, retention passed, a batch that keeps failing */
+  /** called on surprises: holes in the offsets, retention passed (and mended), other partitions, a batch that keeps failing */
   onProblem?(problem: LogProblem): void;
 }
 
 export interface LogProblem {
-  kind: 'hole' | 'retention-passed' | 'handler-failed' | 'unavailable';
+  kind: 'hole' | 'retention-passed' | 'resumed' | 'partitions-changed' | 'handler-failed' | 'unavailable';
   topic: string;
   partition: number;
   message: string;
   cause?: unknown;
 }
 
+/** A partition whose next record the log does not have: nothing of it is handled until it has been refilled. */
+export interface StoppedPartition {
+  topic: string;
+  partition: number;
+  kind: 'hole' | 'retention-passed';
+  /** the first record that was not handled */
+  offset: bigint;
+}
+
+/** Where a group stands in a partition that it has read. */
+export interface GroupPosition {
+  topic: string;
+  partition: number;
+  /** of the topic */
+  partitions: number;
+  committed: bigint;
+  /** the first offset that the log still has: records were lost to this group when it is above `committed` */
+  start: bigint;
+  end: bigint;
+}
+
 export interface RunningSubscription {
   /** resolves when the members' partitions are assigned for the first time */
   ready(): Promise<void>;
+  /** the partitions that stand still here because records are missing; empty as it should be */
+  stopped(): readonly StoppedPartition[];
   /** finishes the batches in hand, commits, leaves the group */
   stop(): Promise<void>;
 }
@@ -99,6 +122,8 @@ export interface EventLog {
   /** creates what is missing; throws on drift (fewer or more partitions, another size or retention) */
   ensureTopics(topics: readonly TopicDeclaration[]): Promise<void>;
   lag(group: string, topics: readonly string[]): Promise<PartitionLag[]>;
+  /** every partition the group has ever committed in; asked by the refill */
+  positions(group: string): Promise<GroupPosition[]>;
   /** resolves when the log answers; throws why not: readiness */
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 import type { EventLog, LogBatch, Subscription } from '#contracts';
 import { deadLetterRecord } from './dead-letter.ts';
+import { isRefillMarker } from './refill.ts';
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 5_000;
@@ -19,7 +20,11 @@ export interface Handling {
  *       ^  └──throws──┐         └──throws──┐
  *       └── pause, growing to 5 s <────────┘     stopping: false, the next owner starts here
  */
-export async function handleUntilDone(batch: LogBatch, { subscription, append, lost }: Handling): Promise<boolean> {
+export async function handleUntilDone(all: LogBatch, { subscription, append, lost }: Handling): Promise<boolean> {
+  const batch = all.records.some(isRefillMarker)
+    ? { ...all, records: all.records.filter((record) => !isRefillMarker(record)) }
+    : all;
+  if (batch.records.length === 0) return !lost.aborted;
   for (let failures = 0; !batch.signal.aborted; failures++) {
     try {
       const dead = await subscription.handle(batch);

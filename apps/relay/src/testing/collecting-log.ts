@@ -1,4 +1,11 @@
-import { RecordRefused, type EventLog, type LogRecord, type PartitionLag, type RunningSubscription } from '#contracts';
+import {
+  RecordRefused,
+  type EventLog,
+  type GroupPosition,
+  type LogRecord,
+  type PartitionLag,
+  type RunningSubscription,
+} from '#contracts';
 
 /** A log that keeps what it is given, can be away, and refuses records above a size: for the relay's own tests. */
 export class CollectingLog implements EventLog {
@@ -40,6 +47,9 @@ export class CollectingLog implements EventLog {
   async ensureTopics(): Promise<void> {}
 
   async lag(): Promise<PartitionLag[]> {
+    return [];
+  }
+  async positions(): Promise<GroupPosition[]> {
     return [];
   }
 

@@ -2,6 +2,7 @@ import type { Admin, Kafka } from 'kafkajs';
 import { CrossdockError } from '#contracts';
 import type {
   EventLog,
+  GroupPosition,
   LogRecord,
   PartitionLag,
   RunningSubscription,
@@ -15,7 +16,8 @@ import { batchLimit, chunksWithin, refuseUnfit } from '../refuse.ts';
 import { kafkaClient } from './client.ts';
 import type { KafkaConnection, OnLog } from './client.ts';
 import { KafkaSubscription } from './kafka-subscription.ts';
-import { SafeProducer } from './safe-producer.ts';
+import type { TopicPartitions } from './kafka-subscription.ts';
+import { kafkajsProducer, SafeProducer } from './safe-producer.ts';
 import type { SafeMessage } from './safe-producer.ts';
 import { whenSettled } from './settled.ts';
 import { ensureTopics, readTopics } from './topics.ts';
@@ -52,7 +54,7 @@ export class KafkaEventLog implements EventLog {
   constructor({ sessionMs = 10_000, onLog = () => {}, ...connection }: KafkaEventLogOptions) {
     this.#kafka = kafkaClient(connection, onLog);
     this.#impatient = kafkaClient(connection, onLog, { retries: 1, initialRetryTime: 100 });
-    this.#producer = new SafeProducer(this.#kafka);
+    this.#producer = new SafeProducer(() => kafkajsProducer(this.#kafka));
     this.#sessionMs = sessionMs;
   }
 
@@ -112,11 +114,14 @@ export class KafkaEventLog implements EventLog {
       kafka: this.#kafka,
       append: (records) => this.append(records),
       sessionMs: this.#sessionMs,
+      bounds: async (topic, partition) => (await this.#bounds(topic)).get(partition)!,
+      untouched: (places) => this.#untouched(subscription.group, places),
     });
     this.#subscriptions.add(running);
     await running.start();
     return {
       ready: () => running.ready(),
+      stopped: () => running.stopped(),
       stop: async () => {
         await running.stop();
         this.#subscriptions.delete(running);
@@ -152,6 +157,49 @@ export class KafkaEventLog implements EventLog {
         })
         .sort((a, b) => a.partition - b.partition),
     );
+  }
+
+  async positions(group: string): Promise<GroupPosition[]> {
+    const admin = await this.#connectedAdmin();
+    const there = new Set(await admin.listTopics());
+    const committed = await whenSettled(() => admin.fetchOffsets({ groupId: group }));
+    const positions = committed
+      .filter(({ topic }) => there.has(topic))
+      .map(async ({ topic, partitions }) => {
+        const bounds = await this.#bounds(topic);
+        return partitions.flatMap(({ partition, offset }) => {
+          const at = bounds.get(partition);
+          if (!at || BigInt(offset) < 0n) return [];
+          return [{ topic, partition, partitions: bounds.size, committed: BigInt(offset), ...at }];
+        });
+      });
+    return (await Promise.all(positions))
+      .flat()
+      .sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1));
+  }
+
+  async #bounds(topic: string): Promise<Map<number, { start: bigint; end: bigint }>> {
+    const admin = await this.#connectedAdmin();
+    const offsets = await whenSettled(() => admin.fetchTopicOffsets(topic));
+    return new Map(offsets.map(({ partition, low, high }) => [partition, { start: BigInt(low), end: BigInt(high) }]));
+  }
+
+  async #untouched(
+    group: string,
+    places: readonly TopicPartitions[],
+  ): Promise<{ topic: string; partition: number; start: bigint }[]> {
+    if (places.length === 0) return [];
+    const admin = await this.#connectedAdmin();
+    const topics = places.map(({ topic }) => topic);
+    const committed = await whenSettled(() => admin.fetchOffsets({ groupId: group, topics }));
+    const found: { topic: string; partition: number; start: bigint }[] = [];
+    for (const { topic, partitions } of committed) {
+      const mine = new Set(places.find((place) => place.topic === topic)?.partitions);
+      const never = partitions.filter(({ partition, offset }) => BigInt(offset) < 0n && mine.has(partition));
+      const bounds = never.length > 0 ? await this.#bounds(topic) : undefined;
+      for (const { partition } of never) found.push({ topic, partition, start: bounds!.get(partition)?.start ?? 0n });
+    }
+    return found;
   }
 
   /** On a connection of its own: readiness asks for now. */

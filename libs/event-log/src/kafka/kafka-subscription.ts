@@ -1,54 +1,60 @@
-import type { Consumer, EachBatchPayload, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
-import type { EventLog, LogProblem, RunningSubscription, StoredRecord, Subscription } from '#contracts';
-import { handleUntilDone, pauseFor } from '../handling.ts';
-import { findHole } from '../hole.ts';
+import type { Consumer, Kafka } from 'kafkajs';
+import type { EventLog, LogProblem, RunningSubscription, StoppedPartition, Subscription } from '#contracts';
+import { pauseFor } from '../handling.ts';
 import { RETRY } from './client.ts';
+import { drainingAssigner } from './draining-assigner.ts';
+import { PartitionLane } from './partition-lane.ts';
 import { outOfRange } from './patches.ts';
+import type { OutOfRange } from './patches.ts';
 
-const DEFAULT_MAX_BATCH = 500;
-/** kafkajs fetches nothing from a broker until all its batches are handled; a slower one lets the others go on */
-const PATIENCE_MS = 200;
 const FETCH_WAIT_MS = 250;
 const RESTART_AFTER_MS = 1_000;
 const STOP_LIMIT_MS = 15_000;
+const ASK_AGAIN_MS = 500;
 
 export interface KafkaSubscriptionOptions {
   kafka: Kafka;
   append: EventLog['append'];
   sessionMs: number;
+  /** first offset that the log has, and the one behind its last */
+  bounds(topic: string, partition: number): Promise<{ start: bigint; end: bigint }>;
+  /** of these partitions, those in which the group has never committed, with their first offset */
+  untouched(places: readonly TopicPartitions[]): Promise<{ topic: string; partition: number; start: bigint }[]>;
 }
 
-/** What kafkajs's Batch also has: control records and aborted ones included, so offsets are dense. */
-interface WholeBatch {
-  fetchedOffset: string;
-  messagesWithinOffset: readonly { offset: string }[];
+export interface TopicPartitions {
+  topic: string;
+  partitions: readonly number[];
 }
 
-/** One partition's work, over all generations: never two batches of it at a time. */
-interface Lane {
-  tail: Promise<unknown>;
-  broken: boolean;
+/** One membership: ends with the next join. */
+interface Term {
+  ending: AbortController;
+  lost: AbortController;
 }
+
+const term = (): Term => ({ ending: new AbortController(), lost: new AbortController() });
 
 /**
  * A member of a Kafka group on kafkajs's `eachBatch`.
  *
  * A batch is handled and committed by us; kafkajs is told only then that it is done. One that takes longer than 200 ms
  * (a failing handler, mostly) has its partition paused and goes on in the background, because kafkajs fetches nothing
- * from a broker before all of its batches are handled, and cannot heartbeat meanwhile. Each (re)join is a new generation:
- * what an earlier one has in hand is lost and not committed.
+ * from a broker before all of its batches are handled, and cannot heartbeat meanwhile.
+ *
+ * Before the member joins again it finishes what is in hand and commits it, for at most half a session: so nobody else
+ * has the same records at the same time. What is still in hand then is lost: it is not committed, and comes again.
  */
 export class KafkaSubscription implements RunningSubscription {
   readonly #subscription: Subscription;
   readonly #options: KafkaSubscriptionOptions;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string, PartitionLane>();
   readonly #stopping = new AbortController();
   readonly #joined = Promise.withResolvers<void>();
-  readonly #onOutOfRange = (place: { groupId: string; memberId: string; topic: string; partition: number }): void => {
-    if (place.memberId === this.#memberId) this.#retentionPassed(place.topic, place.partition);
+  readonly #onOutOfRange = (place: OutOfRange): void => {
+    if (place.memberId === this.#memberId) void this.#missing(place, this.#term);
   };
-  /** aborted by the next join */
-  #generation = new AbortController();
+  #term = term();
   #memberId = '';
   #consumer!: Consumer;
   #restart: NodeJS.Timeout | undefined;
@@ -64,6 +70,10 @@ export class KafkaSubscription implements RunningSubscription {
     return this.#joined.promise;
   }
 
+  stopped(): StoppedPartition[] {
+    return [...this.#lanes.values()].map((lane) => lane.stopped).filter((place) => place !== undefined);
+  }
+
   async start(): Promise<void> {
     const { kafka, sessionMs } = this.#options;
     const { group, topics } = this.#subscription;
@@ -74,14 +84,15 @@ export class KafkaSubscription implements RunningSubscription {
       rebalanceTimeout: 30_000,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       allowAutoTopicCreation: false,
+      partitionAssigners: [drainingAssigner(() => this.#drain())],
       retry: { ...RETRY, restartOnFailure: async () => true },
     });
     this.#consumer = consumer;
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-      this.#memberId = payload.memberId;
-      this.#generation.abort();
-      this.#generation = new AbortController();
-      this.#joined.resolve();
+      this.#begin(
+        payload.memberId,
+        Object.entries(payload.memberAssignment).map(([topic, partitions]) => ({ topic, partitions })),
+      );
     });
     consumer.on(consumer.events.CRASH, ({ payload }) => this.#crashed(consumer, payload.error, payload.restart));
     await consumer.connect();
@@ -90,7 +101,11 @@ export class KafkaSubscription implements RunningSubscription {
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: 64,
-      eachBatch: (payload) => this.#eachBatch(payload),
+      eachBatch: async (payload) => {
+        const { ending, lost } = this.#term;
+        const generation = { ending: ending.signal, lost: lost.signal };
+        await this.#lane(payload.batch.topic, payload.batch.partition).take(payload, generation);
+      },
     });
   }
 
@@ -101,49 +116,53 @@ export class KafkaSubscription implements RunningSubscription {
   async #stop(): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#restart);
-    const limit = new AbortController();
-    const tails = [...this.#lanes.values()].map((lane) => lane.tail);
-    await Promise.race([Promise.all(tails), pauseFor(STOP_LIMIT_MS, limit.signal)]);
-    limit.abort();
-    this.#generation.abort();
+    await this.#settled(STOP_LIMIT_MS);
+    this.#term.lost.abort();
     await this.#consumer.disconnect();
     outOfRange.off('place', this.#onOutOfRange);
     this.#joined.resolve();
   }
 
-  async #eachBatch(payload: EachBatchPayload): Promise<void> {
-    const { topic, partition } = payload.batch;
-    if (this.#stopping.signal.aborted) return void payload.pause();
-    const hole = holeIn(payload.batch as unknown as WholeBatch);
-    if (hole !== null) return this.#holeFound(topic, partition, hole);
-    const lane = this.#lane(topic, partition);
-    const generation = this.#generation.signal;
-    const work = lane.tail.then(() => this.#work(payload, generation));
-    lane.tail = work;
-    const limit = new AbortController();
-    const inTime = await Promise.race([work.then(() => true), pauseFor(PATIENCE_MS, limit.signal).then(() => false)]);
-    limit.abort();
-    if (inTime) return;
-    const resume = payload.pause();
-    void work.then(() => {
-      if (!lane.broken && !this.#stopping.signal.aborted) resume();
-    });
+  /** Called before each join: what is handled by then is still committed under the old membership. */
+  async #drain(): Promise<void> {
+    this.#term.ending.abort();
+    await this.#settled(this.#options.sessionMs / 2);
+    this.#term.lost.abort();
   }
 
-  /** Never rejects. Handles and commits piece by piece; kafkajs moves on from where this got to. */
-  async #work(payload: EachBatchPayload, lost: AbortSignal): Promise<void> {
-    const { topic, partition, messages } = payload.batch;
-    const { maxBatch = DEFAULT_MAX_BATCH } = this.#subscription;
-    const signal = AbortSignal.any([lost, this.#stopping.signal]);
-    for (let at = 0; at < messages.length && !signal.aborted; at += maxBatch) {
-      const records = messages.slice(at, at + maxBatch).map((message) => storedRecord(topic, partition, message));
-      const handling = { subscription: this.#subscription, append: this.#options.append, lost };
-      if (!(await handleUntilDone({ topic, partition, records, signal }, handling)) || lost.aborted) return;
-      const last = records.at(-1)!.offset;
-      payload.resolveOffset(last.toString());
-      // crashpoint kafka.before-commit
-      await this.#commit(topic, partition, last + 1n);
-      // crashpoint kafka.after-commit
+  async #settled(limitMs: number): Promise<void> {
+    const limit = new AbortController();
+    const tails = [...this.#lanes.values()].map((lane) => lane.tail);
+    await Promise.race([Promise.all(tails), pauseFor(limitMs, limit.signal)]);
+    limit.abort();
+  }
+
+  #begin(memberId: string, assigned: readonly TopicPartitions[]): void {
+    this.#memberId = memberId;
+    this.#term.ending.abort();
+    this.#term.lost.abort();
+    const now = (this.#term = term());
+    for (const lane of this.#lanes.values()) lane.renew();
+    const marked = this.#markStarts(assigned, now);
+    for (const { topic, partitions } of assigned)
+      for (const partition of partitions) {
+        const lane = this.#lane(topic, partition);
+        lane.tail = lane.tail.then(() => marked);
+      }
+    this.#joined.resolve();
+  }
+
+  /**
+   * Commits where the group begins in partitions that it sees for the first time. Without it the group could not tell
+   * later that retention has deleted what came in while it was away.
+   */
+  async #markStarts(assigned: readonly TopicPartitions[], { lost }: Term): Promise<void> {
+    try {
+      for (const { topic, partition, start } of await this.#options.untouched(assigned))
+        if (!lost.signal.aborted) await this.#commit(topic, partition, start);
+    } catch (cause) {
+      const { group, topics } = this.#subscription;
+      this.#problem('unavailable', topics[0] ?? '', -1, `cannot tell where ${group} stands; it goes on`, cause);
     }
   }
 
@@ -152,39 +171,50 @@ export class KafkaSubscription implements RunningSubscription {
     try {
       await this.#consumer.commitOffsets([{ topic, partition, offset: next.toString() }]);
     } catch (cause) {
-      this.#problem(
-        'unavailable',
-        topic,
-        partition,
-        `offset ${next} could not be committed; its records may come again`,
-        cause,
-      );
+      const message = `offset ${next} could not be committed; its records may come again`;
+      this.#problem('unavailable', topic, partition, message, cause);
     }
   }
 
-  #holeFound(topic: string, partition: number, hole: bigint): void {
-    this.#breakLane(topic, partition);
-    this.#problem('hole', topic, partition, `offset ${hole} is missing: stopped there, nothing is skipped`);
+  /** The broker has nothing at the offset that is due: below what it has left, or behind the end of a log that was cut. */
+  async #missing({ topic, partition, offset }: OutOfRange, { lost }: Term): Promise<void> {
+    const place = [{ topic, partitions: [partition] }];
+    this.#consumer.pause(place);
+    const over = (): boolean => lost.signal.aborted || this.#stopping.signal.aborted;
+    const lane = this.#lane(topic, partition);
+    await lane.tail;
+    for (; !over(); await pauseFor(ASK_AGAIN_MS, this.#stopping.signal)) {
+      try {
+        const { start, end } = await this.#options.bounds(topic, partition);
+        if (over()) return;
+        if (offset > end) lane.stop('hole', offset, `the log ends at ${end} and has no offset ${offset}`);
+        else if (offset < start)
+          lane.stop(
+            'retention-passed',
+            offset,
+            `offsets ${offset} to ${start - 1n} were deleted before they were handled`,
+          );
+        this.#consumer.seek({ topic, partition, offset: String(offset < start || offset > end ? start : offset) });
+        this.#consumer.resume(place);
+        return;
+      } catch (cause) {
+        this.#problem('unavailable', topic, partition, 'cannot ask for the bounds of the partition', cause);
+      }
+    }
   }
 
-  #retentionPassed(topic: string, partition: number): void {
-    this.#breakLane(topic, partition);
-    this.#problem(
-      'retention-passed',
-      topic,
-      partition,
-      'the log has no record at the offset that is due, it was deleted before it was handled: stopped, nothing is skipped',
-    );
-  }
-
-  #breakLane(topic: string, partition: number): void {
-    this.#lane(topic, partition).broken = true;
-    this.#consumer.pause([{ topic, partitions: [partition] }]);
-  }
-
-  #lane(topic: string, partition: number): Lane {
+  #lane(topic: string, partition: number): PartitionLane {
     const place = `${topic}/${partition}`;
-    const lane = this.#lanes.get(place) ?? { tail: Promise.resolve(), broken: false };
+    const known = this.#lanes.get(place);
+    if (known) return known;
+    const lane = new PartitionLane(topic, partition, {
+      subscription: this.#subscription,
+      append: this.#options.append,
+      stopping: this.#stopping.signal,
+      commit: (...at) => this.#commit(...at),
+      seek: (of, at, offset) => this.#consumer.seek({ topic: of, partition: at, offset: offset.toString() }),
+      problem: (...what) => this.#problem(...what),
+    });
     this.#lanes.set(place, lane);
     return lane;
   }
@@ -208,34 +238,4 @@ export class KafkaSubscription implements RunningSubscription {
   #problem(kind: LogProblem['kind'], topic: string, partition: number, message: string, cause?: unknown): void {
     this.#subscription.onProblem?.({ kind, topic, partition, message, cause });
   }
-}
-
-/** Against the offset that was asked for; a reset of it to somewhere else is prevented in patches.ts. */
-function holeIn({ fetchedOffset, messagesWithinOffset }: WholeBatch): bigint | null {
-  return findHole(
-    messagesWithinOffset.map((message) => BigInt(message.offset)),
-    BigInt(fetchedOffset),
-  );
-}
-
-function storedRecord(topic: string, partition: number, message: KafkaMessage): StoredRecord {
-  return {
-    topic,
-    partition,
-    offset: BigInt(message.offset),
-    key: message.key?.toString() ?? '',
-    value: message.value,
-    headers: textHeaders(message.headers ?? {}),
-    timestamp: new Date(Number(message.timestamp)),
-  };
-}
-
-/** Ours are single texts; of a repeated header, which only others write, the last one counts. */
-function textHeaders(headers: IHeaders): Record<string, string> {
-  const texts: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    const last = Array.isArray(value) ? value.at(-1) : value;
-    if (last !== undefined) texts[name] = last.toString();
-  }
-  return texts;
 }

@@ -8,30 +8,43 @@ interface RequestQueue {
 }
 
 interface OffsetManager {
-  groupId: string;
   memberId: string;
+  nextOffset(topic: string, partition: number): { toString(): string };
   setDefaultOffset(place: { topic: string; partition: number }): Promise<void>;
 }
 
-interface Place {
-  groupId: string;
+interface ConsumerGroup {
+  assigners: readonly Partial<Draining>[];
+  joinAndSync(): Promise<void>;
+}
+
+/** What an assigner of ours also has. */
+export interface Draining {
+  beforeJoin(): Promise<void>;
+}
+
+export interface OutOfRange {
   memberId: string;
   topic: string;
   partition: number;
+  /** what the member asked for */
+  offset: bigint;
 }
 
 /** `place`: the broker has no record at the offset that this member asked for. */
-export const outOfRange = new EventEmitter<{ place: [Place] }>().setMaxListeners(0);
+export const outOfRange = new EventEmitter<{ place: [OutOfRange] }>().setMaxListeners(0);
 
 let patched = false;
 
 /**
- * Two faults of kafkajs 2.2.4 (its last release) that cannot be mended from outside. Called before the first client.
+ * Three faults of kafkajs 2.2.4 (its last release) that cannot be mended from outside. Called before the first client.
  *
  * 1. Each connection re-arms a 1 ms timer for ever: 880 timers and 36 ms of CPU a second for an idle producer, and a
  *    warning per process on Node 24 (its issue 1751). Now the timer is only armed when something waits.
  * 2. On OFFSET_OUT_OF_RANGE it logs, **commits the earliest offset** and goes on: a silent jump over what retention
  *    deleted. Now it tells us, and the subscription stops that partition; the committed offset stays as it was.
+ * 3. It joins a group again while handlers are still at work on partitions that somebody else gets in that moment. Now
+ *    whoever brought an assigner with `beforeJoin` is asked first.
  */
 export function patchKafkajs(): void {
   if (patched) return;
@@ -44,6 +57,13 @@ export function patchKafkajs(): void {
   };
   const { prototype: offsets } = require('kafkajs/src/consumer/offsetManager') as { prototype: OffsetManager };
   offsets.setDefaultOffset = async function ({ topic, partition }) {
-    outOfRange.emit('place', { groupId: this.groupId, memberId: this.memberId, topic, partition });
+    const offset = BigInt(this.nextOffset(topic, partition).toString());
+    outOfRange.emit('place', { memberId: this.memberId, topic, partition, offset });
+  };
+  const { prototype: group } = require('kafkajs/src/consumer/consumerGroup') as { prototype: ConsumerGroup };
+  const join = group.joinAndSync;
+  group.joinAndSync = async function () {
+    for (const assigner of this.assigners) await assigner.beforeJoin?.();
+    await join.call(this);
   };
 }

@@ -1,15 +1,23 @@
 import kafkajs from 'kafkajs';
-import type { IHeaders, Kafka, Producer } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import { RETRY } from './client.ts';
 
 export interface SafeMessage {
   key: string;
   value: Buffer | null;
-  headers: IHeaders;
+  headers: Record<string, string>;
+}
+
+/** A client's idempotent producer, acks all: what the rule below needs of it. */
+export interface RawProducer {
+  connect(): Promise<void>;
+  /** resolves when the messages are durable, in this order; tries again by itself for as long as a failover takes */
+  send(topic: string, partition: number, messages: readonly SafeMessage[]): Promise<void>;
+  disconnect(): Promise<void>;
 }
 
 interface Generation {
-  producer: Producer;
+  producer: RawProducer;
   connected: Promise<void>;
   /** sends under way or queued; the last one closes a retired producer */
   users: number;
@@ -40,13 +48,13 @@ interface Lane {
  * earlier batch was known fails with it instead of overtaking it.
  */
 export class SafeProducer {
-  readonly #kafka: Kafka;
+  readonly #newProducer: () => RawProducer;
   readonly #lanes = new Map<string, Lane>();
   readonly #open = new Set<Generation>();
   #current: Generation | undefined;
 
-  constructor(kafka: Kafka) {
-    this.#kafka = kafka;
+  constructor(newProducer: () => RawProducer) {
+    this.#newProducer = newProducer;
   }
 
   /**
@@ -82,12 +90,7 @@ export class SafeProducer {
     generation.users++;
     try {
       await generation.connected;
-      await generation.producer.send({
-        topic,
-        acks: -1,
-        timeout: 10_000,
-        messages: messages.map((message) => ({ ...message, partition })),
-      });
+      await generation.producer.send(topic, partition, messages);
     } catch (error) {
       this.#retire(generation);
       throw error;
@@ -98,13 +101,7 @@ export class SafeProducer {
   }
 
   #begin(): Generation {
-    const producer = this.#kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      retry: RETRY,
-    });
+    const producer = this.#newProducer();
     const generation = { producer, connected: producer.connect(), users: 0, retired: false };
     this.#open.add(generation);
     return generation;
@@ -119,4 +116,23 @@ export class SafeProducer {
     if (!this.#open.delete(generation)) return;
     await generation.producer.disconnect().catch(() => {});
   }
+}
+
+/** kafkajs as the rule has it. */
+export function kafkajsProducer(kafka: Kafka): RawProducer {
+  const producer = kafka.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    retry: RETRY,
+  });
+  return {
+    connect: () => producer.connect(),
+    send: async (topic, partition, messages) => {
+      const placed = messages.map((message) => ({ ...message, partition }));
+      await producer.send({ topic, acks: -1, timeout: 10_000, messages: placed });
+    },
+    disconnect: () => producer.disconnect(),
+  };
 }

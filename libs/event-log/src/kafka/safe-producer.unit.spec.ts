@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Kafka, ProducerConfig, ProducerRecord } from 'kafkajs';
-import { SafeProducer } from './safe-producer.ts';
+import { kafkajsProducer, SafeProducer } from './safe-producer.ts';
 
 interface Sent {
   producer: number;
@@ -33,7 +33,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 describe('the safe producer', () => {
   it('sends one partition at a time and one batch of it at a time, others beside it', async () => {
     const { kafka, sent, configs } = pretendKafka();
-    const producer = new SafeProducer(kafka);
+    const producer = new SafeProducer(() => kafkajsProducer(kafka));
     const all = [
       producer.send('t', 0, [[message('a')], [message('b')]]),
       producer.send('t', 0, [[message('c')]]),
@@ -58,7 +58,7 @@ describe('the safe producer', () => {
 
   it('takes a new producer after a failure, closes the old one when its last send has ended, and lets nothing overtake', async () => {
     const { kafka, sent, closed } = pretendKafka();
-    const producer = new SafeProducer(kafka);
+    const producer = new SafeProducer(() => kafkajsProducer(kafka));
     const end = (promise: Promise<void>) =>
       promise.then(
         () => 'sent',

@@ -30,12 +30,21 @@ const TAKE = `
     where l.until < clock_timestamp()
   returning topic, partition, token`;
 
-/** Where a new owner starts: the committed offset, in a new group the first one there is. */
+/**
+ * Where a new owner starts: the committed offset, in a new group the first one there is. That one is noted at once:
+ * otherwise nobody could tell later that retention deleted what came in while the group was away.
+ */
 const STARTS = `
-  select w.topic, w.partition, o.committed, p.low_watermark
-  from unnest($2::text[], $3::int[]) as w(topic, partition)
-  join log_partition p using (topic, partition)
-  left join log_offset o on o.group_name = $1 and o.topic = w.topic and o.partition = w.partition`;
+  with place as (
+    select p.topic, p.partition, p.low_watermark
+    from unnest($2::text[], $3::int[]) as w(topic, partition) join log_partition p using (topic, partition)
+  ), noted as (
+    insert into log_offset (group_name, topic, partition, committed)
+    select $1, topic, partition, low_watermark from place order by topic, partition
+    on conflict do nothing
+  )
+  select place.topic, place.partition, o.committed, place.low_watermark
+  from place left join log_offset o on o.group_name = $1 and o.topic = place.topic and o.partition = place.partition`;
 
 const RELEASE = `delete from log_group_lease where group_name = $1 and topic = $2 and partition = $3 and token = $4`;
 

@@ -1,40 +1,45 @@
-import type { EventLog, LogProblem, StoredRecord, Subscription } from '#contracts';
+import type { EventLog, LogProblem, StoppedPartition, StoredRecord, Subscription } from '#contracts';
 import type { Database } from '#db';
 import { handleUntilDone } from '../handling.ts';
 import { findHole, offsetsOf } from '../hole.ts';
+import { RefillScan } from '../refill.ts';
 import { commitOffset } from './commit.ts';
 import type { Lease } from './commit.ts';
 import { fetchRecords } from './fetch.ts';
 import type { Start } from './membership.ts';
-import { lowWatermark } from './poll.ts';
+import { bounds } from './poll.ts';
 
 export interface ReaderContext {
   database: Database;
   subscription: Subscription;
   append: EventLog['append'];
   maxBatch: number;
-  /** called when a reader goes to sleep: what came while it was busy has been announced already and must be looked for */
+  /** a number that changes whenever something was announced */
+  announced(): number;
+  /** called when a reader goes to sleep and something was announced since it looked last */
   asleep(): void;
 }
 
 /**
  * One leased partition: fetch, check for holes, handle, commit, again. Runs while there is something to read and sleeps
- * otherwise; the subscription wakes it. After a hole it stands still: somebody has to look before anything goes on.
+ * otherwise; the subscription wakes it. Where a record is missing it stops: from there it only looks for a refill, and
+ * goes on behind that one's first marker.
  */
 export class PartitionReader implements Lease {
   readonly topic: string;
   readonly partition: number;
   readonly token: bigint;
-  /** offset of the next record to handle */
+  /** offset of the next record to handle, or to look at while it is stopped */
   position: bigint;
-  /** a hole was found */
-  broken = false;
+  #stopped: { place: StoppedPartition; scan: RefillScan } | undefined;
   readonly #context: ReaderContext;
   /** the partition is somebody else's */
   readonly #lost = new AbortController();
   /** stop after the batch in hand */
   readonly #ending = new AbortController();
   #running: Promise<void> | undefined;
+  /** what had been announced when the log was asked last */
+  #looked = 0;
 
   constructor(start: Start, context: ReaderContext) {
     this.topic = start.topic;
@@ -45,8 +50,12 @@ export class PartitionReader implements Lease {
     if (this.position < start.lowWatermark) this.#retentionPassed(start.lowWatermark);
   }
 
+  get stopped(): StoppedPartition | undefined {
+    return this.#stopped?.place;
+  }
+
   get idle(): boolean {
-    return !this.#running && !this.broken && !this.#ending.signal.aborted;
+    return !this.#running && !this.#ending.signal.aborted;
   }
 
   /** Reads until the partition's end; does nothing while it is reading already. */
@@ -54,7 +63,7 @@ export class PartitionReader implements Lease {
     if (!this.idle) return;
     this.#running = this.#read().then((progress) => {
       this.#running = undefined;
-      if (progress) this.#context.asleep();
+      if (progress && this.#context.announced() !== this.#looked) this.#context.asleep();
     });
   }
 
@@ -77,9 +86,12 @@ export class PartitionReader implements Lease {
     try {
       for (;;) {
         if (this.#ending.signal.aborted) return progress;
+        if (this.#stopped && !(await this.#search(this.#stopped.scan))) return progress;
+        this.#looked = this.#context.announced();
         const records = await fetchRecords(database, this.topic, this.partition, this.position, maxBatch);
         if (records.length === 0 && progress) return true; // the batch before ended where the partition ends
-        if (this.#ending.signal.aborted || !(await this.#dense(records))) return progress;
+        if (this.#ending.signal.aborted) return progress;
+        if (!(await this.#dense(records))) continue;
         if (!(await this.#handle(records))) return progress;
         const next = this.position + BigInt(records.length);
         // crashpoint log.before-commit
@@ -108,21 +120,55 @@ export class PartitionReader implements Lease {
   async #dense(records: readonly StoredRecord[]): Promise<boolean> {
     const hole = records.length === 0 ? this.position : findHole(offsetsOf(records), this.position);
     if (hole === null) return true;
-    const low = await lowWatermark(this.#context.database, this.topic, this.partition);
+    const { low } = await bounds(this.#context.database, this.topic, this.partition);
     if (low > this.position) this.#retentionPassed(low);
-    else {
-      this.broken = true;
-      this.#problem('hole', `offset ${hole} is missing: stopped there, nothing is skipped`);
-    }
+    else this.#stop('hole', `offset ${hole} is missing`);
     return false;
   }
 
   #retentionPassed(low: bigint): void {
-    this.broken = true;
-    this.#problem(
+    this.#stop(
       'retention-passed',
-      `retention has deleted offsets ${this.position} to ${low - 1n} before they were handled: stopped, nothing is skipped`,
+      `retention has deleted offsets ${this.position} to ${low - 1n} before they were handled`,
     );
+  }
+
+  #stop(kind: StoppedPartition['kind'], message: string): void {
+    const { topic, partition, position: offset } = this;
+    const scan = new RefillScan(this.#context.subscription.group, offset);
+    this.#stopped = { place: { topic, partition, kind, offset }, scan };
+    this.#problem(kind, `${message}: stopped, nothing is skipped; crossdock refill publishes it again`);
+  }
+
+  /** Reads on without handling anything. True: a refill was found, and handling goes on behind its first marker. */
+  async #search(scan: RefillScan): Promise<boolean> {
+    const { database, subscription, maxBatch } = this.#context;
+    for (;;) {
+      if (this.#ending.signal.aborted) return false;
+      const fetch = () => fetchRecords(database, this.topic, this.partition, this.position, maxBatch);
+      let records = await fetch();
+      if (records.length === 0) {
+        const { next: end } = await bounds(database, this.topic, this.partition);
+        records = await fetch(); // what came in between
+        if (records.length === 0) {
+          this.position = end;
+          return false;
+        }
+      }
+      const next = scan.look(records);
+      if (next === null) {
+        this.position = records.at(-1)!.offset + 1n;
+        continue;
+      }
+      if (!(await commitOffset(database, subscription.group, this, next))) {
+        this.lose();
+        return false;
+      }
+      this.position = next;
+      this.#stopped = undefined;
+      this.#problem('resumed', `goes on at offset ${next}, where what was missing was published again`);
+      return true;
+    }
   }
 
   #problem(kind: LogProblem['kind'], message: string, cause?: unknown): void {

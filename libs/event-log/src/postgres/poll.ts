@@ -10,7 +10,7 @@ const POLL = {
     where p.next_offset > w.position`,
 };
 
-const LOW_WATERMARK = `select low_watermark from log_partition where topic = $1 and partition = $2`;
+const BOUNDS = `select low_watermark as low, next_offset as next from log_partition where topic = $1 and partition = $2`;
 
 export interface Position {
   topic: string;
@@ -29,8 +29,12 @@ export function partitionsWithMore(
   ]);
 }
 
-/** The first offset that retention has left. */
-export async function lowWatermark(database: Database, topic: string, partition: number): Promise<bigint> {
-  const [row] = await database.query<{ low_watermark: bigint }>(LOW_WATERMARK, [topic, partition]);
-  return row?.low_watermark ?? 0n;
+/** The first offset that retention has left, and the one that the next record gets. */
+export async function bounds(
+  database: Database,
+  topic: string,
+  partition: number,
+): Promise<{ low: bigint; next: bigint }> {
+  const [row] = await database.query<{ low: bigint; next: bigint }>(BOUNDS, [topic, partition]);
+  return row ?? { low: 0n, next: 0n };
 }

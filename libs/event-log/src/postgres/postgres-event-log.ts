@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type {
   EventLog,
+  GroupPosition,
   LogRecord,
   PartitionLag,
   RunningSubscription,
@@ -14,6 +16,7 @@ import { batchLimit, refuseUnfit } from '../refuse.ts';
 import { appendRecords } from './append.ts';
 import type { PlacedRecord } from './append.ts';
 import { readLag } from './lag.ts';
+import { readPositions } from './positions.ts';
 import { PostgresSubscription } from './postgres-subscription.ts';
 import { enforceRetention } from './retention.ts';
 import { ensureTopics, readTopics } from './topics.ts';
@@ -21,6 +24,8 @@ import { Writer } from './writer.ts';
 
 const CHANNEL = 'crossdock_log';
 const NOTIFY = { name: 'log-notify', text: `select pg_notify('${CHANNEL}', $1)` };
+/** characters of topic names in one notification; PostgreSQL allows 7,999 bytes */
+const MAX_PAYLOAD = 7_000;
 const RETENTION_EVERY_MS = 600_000;
 
 export interface PostgresEventLogOptions {
@@ -44,8 +49,10 @@ export class PostgresEventLog implements EventLog {
   /** calls enter one after the other, so that an early call that has to look up a topic stays the early one */
   #entrance: Promise<unknown> = Promise.resolve();
   #stopListening: Promise<() => Promise<void>> | undefined;
+  readonly #instance = randomUUID();
   #notifying: Promise<unknown> | undefined;
-  #notifyAgain = false;
+  /** topics appended to since the notification that is under way */
+  readonly #untold = new Set<string>();
   readonly #announcements = new Set<Promise<unknown>>();
   #retention: NodeJS.Timeout | undefined;
 
@@ -56,7 +63,7 @@ export class PostgresEventLog implements EventLog {
     this.#log = onLog;
     this.#writer = new Writer(
       (records) => appendRecords(database, records),
-      () => this.#appended(),
+      (topics) => this.#appended(topics),
     );
   }
 
@@ -99,6 +106,7 @@ export class PostgresEventLog implements EventLog {
     running.start();
     return {
       ready: () => running.ready(),
+      stopped: () => running.stopped(),
       stop: async () => {
         await running.stop();
         this.#subscriptions.delete(running);
@@ -113,6 +121,10 @@ export class PostgresEventLog implements EventLog {
 
   async lag(group: string, topics: readonly string[]): Promise<PartitionLag[]> {
     return readLag(this.#database, group, topics);
+  }
+
+  positions(group: string): Promise<GroupPosition[]> {
+    return readPositions(this.#database, group);
   }
 
   async ping(): Promise<void> {
@@ -139,24 +151,25 @@ export class PostgresEventLog implements EventLog {
   }
 
   /**
-   * Tells readers. A statement of its own after the commit: NOTIFY inside the append would hold PostgreSQL's one
-   * notification lock through the fsync. One at a time per process; a lost one costs at most one poll interval (250 ms).
+   * Tells readers: those of this process directly, the others by NOTIFY, with the topics, so that who reads others sleeps
+   * on. A statement of its own after the commit: NOTIFY inside the append would hold PostgreSQL's one notification lock
+   * through the fsync. One at a time per process; a lost one costs at most one poll interval (250 ms).
    */
-  #appended(): void {
-    for (const subscription of this.#subscriptions) subscription.wake();
-    if (this.#notifying) {
-      this.#notifyAgain = true;
-      return;
+  #appended(topics: ReadonlySet<string>): void {
+    for (const subscription of this.#subscriptions) subscription.appended(topics);
+    for (const topic of topics) this.#untold.add(topic);
+    this.#notifying ??= this.#tell().finally(() => (this.#notifying = undefined));
+  }
+
+  async #tell(): Promise<void> {
+    while (this.#untold.size > 0) {
+      const topics = [...this.#untold].join(' ');
+      this.#untold.clear();
+      const payload = topics.length <= MAX_PAYLOAD ? `appended ${this.#instance} ${topics}` : 'appended';
+      await this.#database
+        .query(NOTIFY, [payload])
+        .catch((cause: unknown) => this.#log('debug', `telling readers of the log failed: ${String(cause)}`));
     }
-    this.#notifying = this.#database
-      .query(NOTIFY, ['appended'])
-      .catch((cause: unknown) => this.#log('debug', `telling readers of the log failed: ${String(cause)}`))
-      .finally(() => {
-        this.#notifying = undefined;
-        if (!this.#notifyAgain) return;
-        this.#notifyAgain = false;
-        this.#appended();
-      });
   }
 
   #announce(group: string): void {
@@ -168,8 +181,11 @@ export class PostgresEventLog implements EventLog {
   }
 
   #heard(payload: string | undefined): void {
+    const [what, who, ...topics] = payload?.split(' ') ?? [];
+    if (what === 'appended' && who === this.#instance) return;
     for (const subscription of this.#subscriptions)
-      if (payload?.startsWith('group ')) subscription.rebalance(payload.slice('group '.length));
+      if (what === 'group') subscription.rebalance(payload!.slice('group '.length));
+      else if (topics.length > 0) subscription.appended(new Set(topics));
       else subscription.wake();
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { EventLog, RunningSubscription, Subscription } from '#contracts';
+import type { EventLog, RunningSubscription, StoppedPartition, Subscription } from '#contracts';
 import type { Database } from '#db';
 import { pauseFor } from '../handling.ts';
 import { balance, leave, placeOf, release } from './membership.ts';
@@ -7,8 +7,8 @@ import type { Member } from './membership.ts';
 import { PartitionReader } from './partition-reader.ts';
 import { partitionsWithMore } from './poll.ts';
 
-const SHORTEST_POLL_MS = 5;
-const LONGEST_POLL_MS = 250;
+/** what a lost notification costs at most */
+const POLL_MS = 250;
 const AFTER_FAILURE_MS = 500;
 const DEFAULT_MAX_BATCH = 500;
 /** a handler that does not end within this is left behind uncommitted, so that a process can leave in time */
@@ -26,7 +26,8 @@ export interface SubscriptionContext {
  * A member of a group: two loops and one reader per leased partition.
  *
  * - membership: every third of a lease, and when told that the group changed: renew, take what is due, hand over surplus
- * - polling: one query over all partitions, 5 ms after work and up to 250 ms in silence, at once when woken by NOTIFY
+ * - polling: one query over all partitions, at once when something was appended (by this process or told by NOTIFY), else
+ *   every 250 ms
  */
 export class PostgresSubscription implements RunningSubscription {
   readonly #subscription: Subscription;
@@ -37,6 +38,8 @@ export class PostgresSubscription implements RunningSubscription {
   readonly #firstBalance = Promise.withResolvers<void>();
   #balanceNow = new AbortController();
   #pollNow = new AbortController();
+  /** how often something was announced: what came while a reader was busy is looked for when it is done */
+  #announced = 0;
   #expiry: NodeJS.Timeout | undefined;
   #loops: Promise<unknown> = Promise.resolve();
   #unavailable = false;
@@ -55,9 +58,19 @@ export class PostgresSubscription implements RunningSubscription {
     return this.#firstBalance.promise;
   }
 
-  /** Something was appended, somewhere. */
+  stopped(): StoppedPartition[] {
+    return [...this.#readers.values()].map((reader) => reader.stopped).filter((place) => place !== undefined);
+  }
+
+  /** Something may have been appended. */
   wake(): void {
+    this.#announced++;
     this.#pollNow.abort();
+  }
+
+  /** Something was appended to these topics. */
+  appended(topics: ReadonlySet<string>): void {
+    if (this.#subscription.topics.some((topic) => topics.has(topic))) this.wake();
   }
 
   /** The group has changed, somewhere. */
@@ -116,7 +129,8 @@ export class PostgresSubscription implements RunningSubscription {
           ...this.#context,
           subscription: this.#subscription,
           maxBatch: this.#subscription.maxBatch ?? DEFAULT_MAX_BATCH,
-          asleep: () => this.wake(),
+          announced: () => this.#announced,
+          asleep: () => this.#pollNow.abort(),
         }),
       );
     if (taken.length > 0) this.wake();
@@ -143,23 +157,19 @@ export class PostgresSubscription implements RunningSubscription {
   }
 
   async #polling(): Promise<void> {
-    let pause = SHORTEST_POLL_MS;
     while (!this.#stopping.signal.aborted) {
       this.#pollNow = new AbortController();
-      let found = false;
-      const done = await this.#guard(async () => (found = await this.#poll()));
-      pause = found ? SHORTEST_POLL_MS : Math.min(LONGEST_POLL_MS, pause * 2);
+      const done = await this.#guard(() => this.#poll());
       if (this.#stopping.signal.aborted) return;
-      await pauseFor(done ? pause : AFTER_FAILURE_MS, this.#pollNow.signal);
+      await pauseFor(done ? POLL_MS : AFTER_FAILURE_MS, this.#pollNow.signal);
     }
   }
 
-  async #poll(): Promise<boolean> {
+  async #poll(): Promise<void> {
     const idle = [...this.#readers.values()].filter((reader) => reader.idle);
-    if (idle.length === 0) return this.#readers.size > 0;
+    if (idle.length === 0) return;
     const more = await partitionsWithMore(this.#context.database, idle);
     for (const place of more) this.#readers.get(placeOf(place))?.wake();
-    return more.length > 0;
   }
 
   /** False: the database could not be asked; said once per outage, tried again by the loops. */

@@ -1,0 +1,15 @@
+import type { GroupPosition } from '#contracts';
+import type { Database } from '#db';
+
+/** `order by`: as people read it. */
+const POSITIONS = `
+  select o.topic, o.partition, t.partitions, o.committed, p.low_watermark as start, p.next_offset as "end"
+  from log_offset o
+  join log_topic t using (topic)
+  join log_partition p using (topic, partition)
+  where o.group_name = $1
+  order by o.topic, o.partition`;
+
+export function readPositions(database: Database, group: string): Promise<GroupPosition[]> {
+  return database.query<GroupPosition>(POSITIONS, [group]);
+}
