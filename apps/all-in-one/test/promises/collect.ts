@@ -1,9 +1,10 @@
 import type { DeliveryStatus } from '#contracts';
-import type { History, ReportedDelivery, SentEvent } from '#testing';
+import type { History, ReportedDelivery } from '#testing';
 import { getJson, until } from '../support/product.ts';
 import { status, sum } from '../support/records.ts';
 import { effects } from '../support/witness.ts';
 import { eventIdOf, NATURES, readEffect, type Version } from './records.ts';
+import type { World } from './world.ts';
 
 interface Item {
   id: string;
@@ -16,22 +17,19 @@ interface Item {
 }
 
 /** Everything the three sides say, read when nothing moves any more. */
-export async function collectHistory(
-  product: { url: string; sandbox: string },
-  events: readonly SentEvent[],
-  sent: readonly Version[],
-): Promise<History> {
+export async function collectHistory(world: World): Promise<History> {
+  const { events, sent } = world.chronicle;
   const ledger = await until(
-    () => effects<{ body: string }>(product.sandbox, '?bodies=true'),
+    () => effects<{ body: string }>(world.sandbox, '?bodies=true'),
     () => true,
     { within: 10_000, what: 'the ledger is read' },
   );
   const witnessed = ledger.map((effect) => readEffect(effect, sent));
-  const { flows } = await status(product.url);
+  const { flows } = await status(world.url);
   return {
     events,
     effects: witnessed,
-    reports: await reportsOf(product.url, sent, repeatedIn(witnessed)),
+    reports: await reportsOf(world.url, sent, repeatedIn(witnessed)),
     counts: Object.fromEntries(
       flows.map(({ name, accepted, finished, unfinished }) => [
         name,

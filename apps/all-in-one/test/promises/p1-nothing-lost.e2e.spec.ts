@@ -1,30 +1,30 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
+import { describePromise, PATIENCE_MS } from './promise.ts';
 import { run } from './run.ts';
 import { expectNothingWrong } from './story.ts';
-import { startWorld, type World } from './world.ts';
+import { wayFromCrm } from './troubles.ts';
 
 /**
  * P1 (and P5, P6 with it): the CRM hears some answers and some not, gives up on a few, and sends a few that are refused.
  * Rows F01, F02, F11, F20, F21 and F31 of the fault matrix, at points that the seed chooses.
  */
-describe('P1: what was answered with 2xx reaches a final state', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  }, 180_000);
-  afterAll(async () => {
-    await world?.close();
-  }, 60_000);
-
+describePromise('P1: what was answered with 2xx reaches a final state', {}, (world) => {
   it.each([1124])(
     'while answers to the CRM get lost and the product is killed twice (seed %d)',
     async (seed) => {
-      const result = await run(world, { seed, customers: 25, orders: 25, versions: 5, wayFromCrm: true, kills: 2 });
+      const result = await run(world(), {
+        seed,
+        customers: 25,
+        orders: 25,
+        versions: 5,
+        troubles: [wayFromCrm],
+        kills: 2,
+      });
       expectNothingWrong(result);
       const answers = result.history.events.map(({ answer }) => answer);
       expect(new Set(answers)).toEqual(new Set(['accepted', 'refused', 'unknown'])); // all three took place
       expect(result.history.reports.filter(({ status }) => status === 'PARKED' || status === 'DEAD')).toEqual([]);
     },
-    300_000,
+    PATIENCE_MS,
   );
 });

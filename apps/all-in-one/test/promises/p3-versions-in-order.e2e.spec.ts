@@ -1,31 +1,25 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
+import { describePromise, PATIENCE_MS } from './promise.ts';
 import { run } from './run.ts';
 import { expectNothingWrong } from './story.ts';
-import { startWorld, type World } from './world.ts';
+import { hungKey, sickTargets } from './troubles.ts';
 
 /**
  * P3: the CRM sends the versions of each record out of order, and what we gave up still comes late. Rows F13, F22 and F43
  * of the fault matrix.
  */
-describe('P3: versions take effect in increasing order', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await startWorld();
-  }, 180_000);
-  afterAll(async () => {
-    await world?.close();
-  }, 60_000);
-
+describePromise('P3: versions take effect in increasing order', {}, (world) => {
   it.each([31124])(
     'while they arrive shuffled and calls of both targets go wrong (seed %d)',
     async (seed) => {
-      const result = await run(world, {
+      const troubles = [hungKey, sickTargets(50)];
+      const result = await run(world(), {
         seed,
         customers: 20,
         orders: 20,
         versions: 8,
         shuffled: true,
-        targetFaults: 50,
+        troubles,
         paceMs: 800,
       });
       expectNothingWrong(result);
@@ -37,6 +31,6 @@ describe('P3: versions take effect in increasing order', () => {
       expect([...perRecord.values()].some((list) => list.length > 1)).toBe(true); // and versions did follow each other
       expect(reports.filter(({ status }) => status === 'PARKED' || status === 'DEAD')).toEqual([]);
     },
-    300_000,
+    PATIENCE_MS,
   );
 });

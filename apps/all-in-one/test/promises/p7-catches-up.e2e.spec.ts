@@ -1,15 +1,16 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { collect, dataFolder, freePort, freePorts, ready, sendJson, spawnCommand, until } from '../support/product.ts';
+import { Part } from '../support/part.ts';
+import { dataFolder, freePort, sendJson, until } from '../support/product.ts';
 import { settled, status } from '../support/records.ts';
-import { addressOf, end } from '../support/stages.ts';
 import { createdTwice, effects } from '../support/witness.ts';
+import { Postgres } from './postgres.ts';
 
 const ROUNDS = 3;
 const ORDERS = 60;
 
+/** P7, with a CRM that loses its database too: row F07 of the fault matrix. Every other run here waits for P7 as well. */
 describe('P7: after the last fault heals the system catches up by itself', () => {
   const cleanUp: (() => Promise<unknown> | void)[] = [];
   afterEach(async () => {
@@ -19,24 +20,17 @@ describe('P7: after the last fault heals the system catches up by itself', () =>
   it('while PostgreSQL crashes and comes back under load, again and again', async () => {
     const folder = dataFolder();
     cleanUp.push(() => folder.remove());
-    const database = {
-      CROSSDOCK_DATA: join(folder.path, 'database'),
-      CROSSDOCK_POSTGRES_PORT: String(await freePort()),
-    };
-    let postgres = spawnCommand(['run', 'postgres'], database);
-    cleanUp.push(() => end(postgres, 'SIGTERM'));
-    const ports = await freePorts();
-    const product = spawnCommand(['run', 'all-in-one'], {
-      DATABASE_URL: await addressOf(postgres, 'DATABASE_URL'),
+    const postgres = await Postgres.start(folder.path);
+    cleanUp.push(() => postgres.stop());
+    const sandboxPort = await freePort();
+    const product = await Part.start('all-in-one', {
+      DATABASE_URL: postgres.url,
       CROSSDOCK_DATA: join(folder.path, 'product'),
       CROSSDOCK_LOG_LEVEL: 'silent',
-      CROSSDOCK_PORT: String(ports.port),
-      CROSSDOCK_METRICS_PORT: String(ports.metrics),
-      CROSSDOCK_SANDBOX_PORT: String(ports.sandbox),
+      CROSSDOCK_SANDBOX_PORT: String(sandboxPort),
     });
-    cleanUp.push(() => end(product, 'SIGTERM'));
-    await ready(product, collect(product), /is ready/);
-    const [url, sandbox] = [`http://127.0.0.1:${ports.port}`, `http://127.0.0.1:${ports.sandbox}`];
+    cleanUp.push(() => product.stop());
+    const sandbox = `http://127.0.0.1:${sandboxPort}`;
     const generate = (round: number) =>
       sendJson('POST', `${sandbox}/crm/generate`, { orders: ORDERS, seed: `p7-${round}` });
 
@@ -47,14 +41,9 @@ describe('P7: after the last fault heals the system catches up by itself', () =>
         (done) => done.length > (round - 1) * ORDERS,
         { within: 120_000, what: `round ${round} is under way` },
       );
-      const pid = Number(
-        readFileSync(join(database.CROSSDOCK_DATA, 'postgres/cluster/postmaster.pid'), 'utf8').split('\n')[0],
-      );
-      process.kill(pid, 'SIGQUIT'); // as a crash: nothing is put in order, recovery at the next start
-      await end(postgres, 'SIGTERM');
+      await postgres.crash();
       await wait(1_000); // it stays away for a while
-      postgres = spawnCommand(['run', 'postgres'], database);
-      await addressOf(postgres, 'DATABASE_URL');
+      await postgres.comeBack();
       await generating;
       await until(
         () => generate(round),
@@ -64,7 +53,7 @@ describe('P7: after the last fault heals the system catches up by itself', () =>
     }
 
     const last = await until(
-      () => status(url),
+      () => status(product.url),
       (answer) => settled(answer) && answer.flows.find((flow) => flow.name === 'orders')!.accepted >= ROUNDS * ORDERS,
       { within: 180_000, what: 'everything arrives without a restart' },
     );
@@ -75,6 +64,6 @@ describe('P7: after the last fault heals the system catches up by itself', () =>
       ROUNDS * ORDERS,
     );
     expect(done.filter(({ document }) => document === 'journalEntry')).toHaveLength(ROUNDS * ORDERS);
-    expect(product.exitCode).toBe(null);
+    expect(product.surprise).toBe(undefined);
   }, 600_000);
 });

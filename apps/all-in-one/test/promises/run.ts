@@ -1,12 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { checkHistory, seeded, type Anomaly, type History, type Seeded } from '#testing';
-import { sendJson, until, getJson } from '../support/product.ts';
-import { settled, status } from '../support/records.ts';
+import { getJson, sendJson, until } from '../support/product.ts';
+import { atRest, status } from '../support/records.ts';
 import { collectHistory } from './collect.ts';
-import { faultPlan, LATE_MS, nemesis } from './faults.ts';
-import type { Version } from './records.ts';
-import { storyOf } from './story.ts';
+import { keyOf, type Version } from './records.ts';
 import { sendRecord, type Sender } from './sender.ts';
+import { storyOf } from './story.ts';
+import { LATE_MS, type Trouble } from './troubles.ts';
 import type { World } from './world.ts';
 
 export interface RunOptions {
@@ -15,93 +15,136 @@ export interface RunOptions {
   orders: number;
   /** of each record */
   versions: number;
-  /** calls of the targets that go wrong; 0: the targets behave */
-  targetFaults?: number;
-  /** disturb the way to the targets while events come in */
-  wayToTargets?: boolean;
-  /** disturb the way from the CRM, which gives up on some of what it does not hear answered */
-  wayFromCrm?: boolean;
+  /** what goes wrong, all at once */
+  troubles?: readonly Trouble[];
   /** the CRM sends the versions of a record out of order */
   shuffled?: boolean;
+  /** of what is sent, so much is signed with another secret; default 0.05 */
+  refused?: number;
   /** between two versions of a record pass 0 to so many ms; default 400 */
   paceMs?: number;
-  /** so often, spread over the run */
+  /** so often a process is killed and started again */
   kills?: number;
+  /** so long it may take to settle when everything is healed, ms; default a minute */
+  settlesWithinMs?: number;
+  /** done to the product while events come in; resolves with what it did */
+  meanwhile?(world: World): Promise<string[]>;
 }
 
 export interface RunResult {
   anomalies: Anomaly[];
   /** all anomalies, the seed and what was done: what a failing test prints */
   story: string;
+  /** of the whole world */
   history: History;
+  sent: number;
+  effects: number;
   faultsApplied: number;
+  recoveredAfterMs: number;
 }
 
-/** Sends, disturbs, heals, waits, reads every witness, and compares. */
+/**
+ * Sends, disturbs, heals, waits, reads every witness, and compares. One wave of records, and more of them for as long as
+ * something is still to be done to the product meanwhile.
+ */
 export async function run(world: World, options: RunOptions): Promise<RunResult> {
+  const { chronicle, sandbox, url } = world;
   const random = seeded(options.seed);
-  const records = recordsOf(random, options);
-  const sent = records.flat();
-  const sandbox = world.product().sandbox;
-  const plan = options.targetFaults
-    ? faultPlan(random, options.targetFaults, 15, `acme:order:acme-o${random.below(options.orders)}`)
-    : [];
-  await sendJson('PUT', `${sandbox}/faults`, plan);
-
+  const tag = chronicle.nextTag();
   const calm = new AbortController();
-  const disturbing = [
-    options.wayToTargets ? nemesis(seeded(options.seed + 1), world.toTargets, calm.signal) : [],
-    options.wayFromCrm ? nemesis(seeded(options.seed + 2), world.toProduct, calm.signal) : [],
-  ];
-  let answered = 0;
-  const sender = senderOf(world, random, options, sent, () => answered++);
-  const pace = options.paceMs ?? 400;
-  const sending = Promise.all(records.map((each, n) => sendRecord(sender, each, pace, options.seed + 10 + n)));
-  const kills = options.kills ?? 0;
-  const killing = async (): Promise<void> => {
-    for (let kill = 1; kill <= kills; kill++) {
-      const share = (sent.length * kill) / (kills + 1);
-      await until(
-        () => Promise.resolve(answered),
-        (so) => so >= share,
-        { within: 90_000, what: `events for kill ${kill}` },
-      );
-      await world.killAndRestart();
-    }
+  const troubles = options.troubles ?? [];
+  const disturbing = Promise.all(
+    troubles.map(async (each, n) => each.disturb?.(world, seeded(options.seed + 1 + n), calm.signal)),
+  );
+  const harm = Promise.all([
+    killAtRandom(world, seeded(options.seed + 50), options.kills ?? 0),
+    options.meanwhile?.(world),
+  ]);
+  let busy = true;
+  const harmed = harm.finally(() => (busy = false));
+  let sent = 0;
+  let faultsApplied = 0;
+  let planned = 0;
+  const sending = async (): Promise<void> => {
+    do {
+      const wave = recordsOf(random, `${tag}w${sent}-`, options);
+      const hung = keyOf(random.pick(wave)[0]!);
+      const plan = troubles.flatMap((trouble) => trouble.plan?.(random, hung) ?? []);
+      faultsApplied += await applied(sandbox);
+      planned += plan.length;
+      await sendJson('PUT', `${sandbox}/faults`, plan);
+      sent += wave.flat().length;
+      chronicle.sent.push(...wave.flat());
+      const sender = senderOf(world, random, options, wave.flat());
+      const pace = options.paceMs ?? 400;
+      const seed = options.seed + 100;
+      const events = await Promise.all(wave.map((each, n) => sendRecord(sender, each, pace, seed + n)));
+      chronicle.events.push(...events.flat());
+    } while (busy);
   };
-  const [events] = await Promise.all([sending, killing()]).finally(() => calm.abort());
-  const did = await Promise.all(disturbing);
+  const [did] = await Promise.all([harmed, sending()]).finally(() => {
+    calm.abort();
+    busy = false;
+  });
+  const disturbed = await disturbing;
 
   // calm weather, sick targets: most calls that were to go wrong still have to be made
-  const applied = async (): Promise<number> => {
-    const { rules } = await getJson<{ rules: { applied: number }[] }>(`${sandbox}/faults`);
-    return rules.filter((rule) => rule.applied > 0).length;
-  };
-  await until(applied, (so) => so >= plan.length / 4, { within: 20_000, what: 'the faults' }).catch(() => undefined);
-  const faultsApplied = await applied();
+  await until(
+    () => applied(sandbox),
+    (so) => faultsApplied + so >= planned / 4,
+    { within: 20_000, what: 'the faults' },
+  ).catch(() => undefined);
+  faultsApplied += await applied(sandbox);
   await sendJson('DELETE', `${sandbox}/faults`);
   world.toTargets.heal();
   world.toProduct.heal();
   const healedAt = performance.now();
-  await wait(LATE_MS + 500); // what was to come late has come
   // who does not settle is judged by the checker, with its evidence
-  await until(() => status(world.product().url), settled, { within: 60_000, what: 'all is settled' }).catch(
-    () => undefined,
-  );
+  const within = options.settlesWithinMs ?? 60_000;
+  await until(() => status(url), atRest(), { within, what: 'all is settled' }).catch(() => undefined);
   const recoveredAfterMs = Math.round(performance.now() - healedAt);
-  const history = await collectHistory(world.product(), events.flat(), sent);
-  const anomalies = checkHistory(history);
-  const told = await storyOf(world.product().url, options.seed, did.flat(), anomalies);
-  const story = `${faultsApplied} faults, recovered after ${recoveredAfterMs} ms\n${told}`;
+  await wait(Math.max(0, LATE_MS + 500 - recoveredAfterMs)); // what was to come late has come
+  const history = await collectHistory(world);
+  const anomalies = [...chronicle.fresh(checkHistory(history)), ...surprises(world)];
+  const done = [...did, ...disturbed].flatMap((each) => each ?? []);
+  const story = await storyOf(url, options.seed, done, anomalies);
   return {
     anomalies,
-    story,
+    story: `${sent} events, ${faultsApplied} faults, recovered after ${recoveredAfterMs} ms\n${story}`,
     history,
+    sent,
+    effects: history.effects.filter(({ key }) => key.includes(`:acme-${tag}w`)).length,
     faultsApplied,
+    recoveredAfterMs,
   };
 }
 
-function recordsOf(random: Seeded, { customers, orders, versions, shuffled }: RunOptions): Version[][] {
+/** How many rules of the plan have met a call. */
+async function applied(sandbox: string): Promise<number> {
+  const { rules } = await getJson<{ rules: { applied: number }[] }>(`${sandbox}/faults`);
+  return rules.filter((rule) => rule.applied > 0).length;
+}
+
+/** Some process is killed, comes back, and a moment later the next one is. */
+async function killAtRandom(world: World, random: Seeded, kills: number): Promise<string[]> {
+  const did: string[] = [];
+  for (let kill = 1; kill <= kills; kill++) {
+    await wait(300 + random.below(1_200));
+    const part = random.pick(world.parts);
+    did.push(`${part.name} killed`);
+    await part.kill();
+    await part.start();
+  }
+  return did;
+}
+
+/** P7: nothing ends by itself and has to be started again. */
+const surprises = ({ parts }: World): Anomaly[] =>
+  parts.flatMap(({ name, surprise }) =>
+    surprise === undefined ? [] : [{ class: 'STUCK' as const, where: name, evidence: surprise }],
+  );
+
+function recordsOf(random: Seeded, tag: string, { customers, orders, versions, shuffled }: RunOptions): Version[][] {
   const numbers = (): number[] => {
     const list = Array.from({ length: versions }, (_, n) => n + 1);
     if (shuffled)
@@ -111,9 +154,15 @@ function recordsOf(random: Seeded, { customers, orders, versions, shuffled }: Ru
       }
     return list;
   };
-  const customer = (n: number): Version[] => numbers().map((version) => ({ entity: 'customer', id: `c${n}`, version }));
+  const customer = (n: number): Version[] =>
+    numbers().map((version) => ({ entity: 'customer', id: `${tag}c${n}`, version }));
   const order = (n: number): Version[] =>
-    numbers().map((version) => ({ entity: 'order', id: `o${n}`, version, customerId: `c${n % customers}` }));
+    numbers().map((version) => ({
+      entity: 'order',
+      id: `${tag}o${n}`,
+      version,
+      customerId: `${tag}c${n % customers}`,
+    }));
   return [
     ...Array.from({ length: customers }, (_, n) => customer(n)),
     ...Array.from({ length: orders }, (_, n) => order(n)),
@@ -121,20 +170,13 @@ function recordsOf(random: Seeded, { customers, orders, versions, shuffled }: Ru
 }
 
 /** One in twenty is refused; where answers get lost, one in ten is given up after the first that is. */
-function senderOf(
-  world: World,
-  random: Seeded,
-  options: RunOptions,
-  sent: readonly Version[],
-  answered: () => void,
-): Sender {
+function senderOf(world: World, random: Seeded, options: RunOptions, sent: readonly Version[]): Sender {
   const some = (probability: number): ReadonlySet<Version> => new Set(sent.filter(() => random.chance(probability)));
-  const refused = some(0.05);
-  const givenUp = some(options.wayFromCrm ? 0.1 : 0);
+  const refused = some(options.refused ?? 0.05);
+  const givenUp = some(options.troubles?.some(({ crmGivesUp }) => crmGivesUp) ? 0.1 : 0);
   return {
-    hook: `http://127.0.0.1:${world.toProduct.port}/hooks/acme-crm`,
+    hook: `${world.hooks}/acme-crm`,
     secret: world.secret,
-    answered,
     refused: (version) => refused.has(version),
     patience: (version) => (givenUp.has(version) ? 1 : Infinity),
   };

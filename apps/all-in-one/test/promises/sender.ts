@@ -6,8 +6,6 @@ import { dataOf, documentsOf, keyOf, webhookIdOf, type Version } from './records
 export interface Sender {
   hook: string;
   secret: string;
-  /** called when one version is answered or given up */
-  answered(): void;
   /** sends these to be refused: signed with another secret */
   refused(version: Version): boolean;
   /** after how many unheard answers the CRM gives up on this version; Infinity: it goes on until it hears one */
@@ -28,7 +26,6 @@ export async function sendRecord(
   for (const version of versions) {
     await wait(random.below(paceMs));
     const answer = await send(sender, version);
-    sender.answered();
     sent.push({ key: keyOf(version), version: version.version, answer, documents: documentsOf(version) });
   }
   return sent;
@@ -37,7 +34,7 @@ export async function sendRecord(
 async function send(sender: Sender, version: Version): Promise<SentEvent['answer']> {
   const refused = sender.refused(version);
   const event = { id: webhookIdOf(version), type: `${version.entity}.updated`, data: dataOf(version) };
-  const deadline = Date.now() + 60_000;
+  const deadline = Date.now() + 90_000;
   let unheard = 0;
   while (Date.now() < deadline) {
     const status = await sendSigned(sender.hook, refused ? OTHER_SECRET : sender.secret, event).then(
@@ -50,5 +47,5 @@ async function send(sender: Sender, version: Version): Promise<SentEvent['answer
     if (++unheard >= sender.patience(version)) return 'unknown';
     await wait(100);
   }
-  throw new Error(`${event.id} was not answered for a minute`);
+  throw new Error(`${event.id} was not answered for a minute and a half`);
 }

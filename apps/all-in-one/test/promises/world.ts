@@ -1,24 +1,41 @@
-import { TcpProxy } from '#testing';
+import { TcpProxy, changed, type Crash, type Rewrite } from '#testing';
 import { homeWith } from '../support/home.ts';
-import {
-  dataFolder,
-  freePorts,
-  generatedSecretOf,
-  startProduct,
-  startSandboxAlone,
-  type Product,
-} from '../support/product.ts';
+import { collect, dataFolder, freePort, generatedSecretOf, spawnCommand } from '../support/product.ts';
+import { Part } from '../support/part.ts';
+import { addressOf, end } from '../support/stages.ts';
+import { Chronicle } from './chronicle.ts';
+import { Postgres } from './postgres.ts';
 
-/** The whole product on embedded defaults, its targets outlive it, and every way in and out goes through a proxy. */
+export interface WorldOptions {
+  /** default: the log in PostgreSQL */
+  log?: 'postgres' | 'kafka';
+  /** each stage a process of its own, two of relay, mapper and delivery; default: all in one process */
+  stages?: boolean;
+  /** lines of the example configuration, replaced after `QUICK` */
+  home?: readonly (readonly [string, string])[];
+  /** the product runs with these texts in the place of others */
+  rewrites?: readonly Rewrite[];
+}
+
+/** The whole product; its servers and targets outlive it, and every way in and out goes through a proxy. */
 export interface World {
-  product(): Product;
+  /** of the console and its API */
+  url: string;
+  sandbox: string;
+  /** of the webhooks, by the proxy */
+  hooks: string;
   secret: string;
   /** between the product and both targets */
   toTargets: TcpProxy;
   /** between the CRM and the product */
   toProduct: TcpProxy;
-  /** `kill -9`, and start again on the same data */
-  killAndRestart(): Promise<void>;
+  /** every process of the product: all-in-one, or each stage */
+  parts: readonly Part[];
+  postgres: Postgres;
+  /** what was sent in this world, by all runs */
+  chronicle: Chronicle;
+  /** the variables of a process that is to run with more changes than the others, or to crash */
+  changes(more: { rewrites?: readonly Rewrite[]; crashes?: readonly Crash[] }): Record<string, string>;
   close(): Promise<void>;
 }
 
@@ -28,7 +45,21 @@ const QUICK = [
   ['settle: 10s', 'settle: 3s'],
 ] as const;
 
-export async function startWorld(): Promise<World> {
+/** Leases a fifth as long as in operation, so that what a killed process held is free within seconds. */
+const SHORT_LEASES: readonly Rewrite[] = [
+  { file: 'apps/delivery/src/engine/engine.js', find: 'options.leaseMs ?? 30_000', replace: '6_000' },
+  { file: 'apps/capture/src/normaliser.js', find: 'leaseMs: 10_000', replace: 'leaseMs: 2_000' },
+  {
+    file: 'libs/event-log/src/postgres/postgres-event-log.js',
+    find: 'leaseMs = 10_000',
+    replace: 'leaseMs = 2_000',
+  },
+  { file: 'libs/event-log/src/kafka/kafka-event-log.js', find: 'sessionMs = 10_000', replace: 'sessionMs = 3_000' },
+];
+
+const STAGES = ['capture', 'relay', 'relay', 'mapper', 'mapper', 'delivery', 'delivery', 'console'] as const;
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const undo: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
     for (const each of undo.splice(0).reverse()) await each();
@@ -36,31 +67,65 @@ export async function startWorld(): Promise<World> {
   try {
     const folder = dataFolder();
     undo.push(() => folder.remove());
-    const ports = await freePorts();
-    const toTargets = await TcpProxy.open({ host: '127.0.0.1', port: ports.sandbox });
+    const postgres = await Postgres.start(folder.path);
+    undo.push(() => postgres.stop());
+    const sandboxPort = await freePort();
+    const toTargets = await TcpProxy.open({ host: '127.0.0.1', port: sandboxPort });
     undo.push(() => toTargets.close());
-    const toProduct = await TcpProxy.open({ host: '127.0.0.1', port: ports.port });
-    undo.push(() => toProduct.close());
-    const home = homeWith([...QUICK, ['baseUrl: sandbox:', `baseUrl: http://127.0.0.1:${toTargets.port}`]]);
+    const home = homeWith([
+      ...QUICK,
+      ...(options.home ?? []),
+      ['baseUrl: sandbox:', `baseUrl: http://127.0.0.1:${toTargets.port}`],
+    ]);
     undo.push(() => home.remove());
-    const start = (): Promise<Product> =>
-      startProduct({ data: folder.path, home: home.path, ports, sandboxElsewhere: true });
-    let product = await start();
-    undo.push(() => product.stop());
-    undo.push(await startSandboxAlone({ data: folder.path, home: home.path, ports }));
+    const env = {
+      DATABASE_URL: postgres.url,
+      KAFKA_BROKERS: options.log === 'kafka' ? await startKafka(folder.path, undo) : undefined,
+      CROSSDOCK_DATA: `${folder.path}/product`,
+      CROSSDOCK_HOME: home.path,
+      CROSSDOCK_LOG_LEVEL: 'error',
+      CROSSDOCK_SANDBOX_PORT: String(sandboxPort),
+      CROSSDOCK_SANDBOX: 'off',
+    };
+    await migrate(env);
+    const sandbox = await Part.start('sandbox', { ...env, CROSSDOCK_SANDBOX: 'on' });
+    undo.push(() => sandbox.stop());
+    const rewrites = [...SHORT_LEASES, ...(options.rewrites ?? [])];
+    const parts: Part[] = [];
+    undo.push(() => Promise.all(parts.map((part) => part.stop())));
+    for (const name of options.stages ? STAGES : ['all-in-one'])
+      parts.push(await Part.start(name, { ...env, ...changed({ rewrites }) }));
+    const [first, last] = [parts[0]!, parts.at(-1)!];
+    const toProduct = await TcpProxy.open({ host: '127.0.0.1', port: first.port });
+    undo.push(() => toProduct.close());
     return {
-      product: () => product,
-      secret: generatedSecretOf(folder.path, 'acme-crm'),
+      url: last.url,
+      sandbox: `http://127.0.0.1:${sandboxPort}`,
+      hooks: `http://127.0.0.1:${toProduct.port}/hooks`,
+      secret: generatedSecretOf(`${folder.path}/product`, 'acme-crm'),
       toTargets,
       toProduct,
-      killAndRestart: async () => {
-        await product.kill();
-        product = await start();
-      },
+      parts,
+      postgres,
+      chronicle: new Chronicle(),
+      changes: (more) => changed({ ...more, rewrites: [...rewrites, ...(more.rewrites ?? [])] }),
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+async function startKafka(folder: string, undo: (() => unknown)[]): Promise<string> {
+  const broker = spawnCommand(['run', 'kafka'], { CROSSDOCK_DATA: `${folder}/kafka` });
+  undo.push(() => end(broker, 'SIGTERM'));
+  return addressOf(broker, 'KAFKA_BROKERS');
+}
+
+async function migrate(env: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const child = spawnCommand(['migrate'], env);
+  const output = collect(child);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  if ((await ended) !== 0) throw new Error(`migrate failed: ${output()}`);
 }

@@ -49,3 +49,25 @@ export const settled = (answer: Status): boolean =>
   answer.capture.pending === 0 &&
   answer.outbox.unpublished === 0 &&
   answer.flows.every((flow) => sum(flow.unfinished) === 0 && flow.difference === 0);
+
+/** Nothing moves by itself any more: all is finished, or waits for a person and has not changed for three seconds. */
+export function atRest(): (answer: Status) => boolean {
+  let last = '';
+  let since = 0;
+  return (answer) => {
+    if (settled(answer)) return true;
+    const { capture, outbox, flows } = answer;
+    const moving = flows.some(
+      ({ unfinished, difference }) =>
+        unfinished['inFlight']! + unfinished['unknown']! + unfinished['retryWait']! > 0 || difference !== 0,
+    );
+    const now = JSON.stringify(flows.map(({ finished, unfinished }) => [finished, unfinished]));
+    if (moving || capture.pending > 0 || outbox.unpublished > 0 || now !== last) {
+      last = now;
+      since = Date.now();
+      return false;
+    }
+    const parked = flows.some(({ unfinished }) => unfinished['parked']! > 0);
+    return parked && Date.now() - since > 3_000;
+  };
+}

@@ -1,0 +1,179 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Seeded, TcpProxy } from '#testing';
+import { until } from '../support/product.ts';
+import type { World } from './world.ts';
+
+/** One kind of harm. What it does to the targets is a plan of theirs; what it does to the rest it does until `calm`. */
+export interface Trouble {
+  name: string;
+  /** of the fault matrix */
+  rows: string;
+  plan?(random: Seeded, hungKey: string): object[];
+  /** resolves with what it did, in order */
+  disturb?(world: World, random: Seeded, calm: AbortSignal): Promise<string[]>;
+  /** the CRM gives up on some of what it does not hear answered */
+  crmGivesUp?: boolean;
+}
+
+/** How late an effect may come that we gave up: less than the settle times of `world.ts` cover. */
+export const LATE_MS = 2_000;
+/** Calls of one kind among which the faults fall. */
+const CALLS = 15;
+
+type Effect = string | object;
+const LATE = { kind: 'apply-late', afterMs: LATE_MS };
+const LYING = { kind: 'status', status: 500, apply: true };
+
+/** `count` writes of both systems, at calls that the seed chooses, each effect at least once. */
+function atWrites(random: Seeded, count: number, effects: readonly Effect[]): object[] {
+  return Array.from({ length: count }, (_, n) => ({
+    match: random.chance(0.25)
+      ? { system: 'finance', method: 'POST' }
+      : { system: 'erp', method: random.pick(['POST', 'PUT']) },
+    nth: 1 + random.below(CALLS),
+    effect: effects[n] ?? random.pick(effects),
+  }));
+}
+/** A look that fails is not absence. */
+function atLooks(random: Seeded): object[] {
+  return ['reset-before', 'garbage', { kind: 'status', status: 500 }, 'hang'].map((effect) => ({
+    match: { system: 'erp', method: 'GET', path: '^/sales-orders' },
+    nth: 1 + random.below(8),
+    effect,
+  }));
+}
+const writes = (name: string, rows: string, effects: readonly Effect[], count = 20): Trouble => ({
+  name,
+  rows,
+  plan: (random) => [...atWrites(random, count, effects), ...atLooks(random)],
+});
+
+export const timeoutAfterApply = writes('applied, never answered', 'F43', ['apply-and-never-answer']);
+export const lateApply = writes('applied after we gave up', 'F43', [LATE]);
+export const resets = writes('connections reset', 'F44', ['reset-before', 'reset-after']);
+export const lyingErrors = writes('500, applied or not', 'F45 F47', [
+  { kind: 'status', status: 500 },
+  LYING,
+  { kind: 'status', status: 503, retryAfter: 1 },
+]);
+export const throttled = writes('429', 'F46', [
+  { kind: 'status', status: 429, retryAfter: 1 },
+  { kind: 'status', status: 429 },
+]);
+export const slow = writes('slow answers', 'F48', [
+  { kind: 'slow', ms: 400 },
+  { kind: 'slow', ms: 900 },
+]);
+export const garbage = writes('garbage with 200', 'F52', ['garbage', 'truncated']);
+/** All kinds at least once. */
+export const sickTargets = (count: number): Trouble =>
+  writes(
+    'sick targets',
+    'F43-F48 F52',
+    [
+      'apply-and-never-answer',
+      LATE,
+      'reset-before',
+      'reset-after',
+      'garbage',
+      'truncated',
+      { kind: 'status', status: 500 },
+      LYING,
+      { kind: 'status', status: 503, retryAfter: 1 },
+      { kind: 'status', status: 429, retryAfter: 1 },
+      { kind: 'slow', ms: 400 },
+    ],
+    count,
+  );
+export const burst: Trouble = {
+  name: '500 for a while',
+  rows: 'F47',
+  plan: () => [{ match: {}, times: 60, effect: { kind: 'status', status: 500 } }],
+};
+export const hungKey: Trouble = {
+  name: 'one record hangs',
+  rows: 'F48',
+  plan: (_, key) => [{ match: { key: `^${key}$` }, effect: 'hang' }],
+};
+
+const pause = (ms: number, calm: AbortSignal): Promise<void> => wait(ms, undefined, { signal: calm }).catch(() => {});
+
+/** One thing after the other goes wrong on a way, each for a moment. */
+async function onTheWay(random: Seeded, proxy: TcpProxy, calm: AbortSignal): Promise<string[]> {
+  const did: string[] = [];
+  const faults: Readonly<Record<string, () => void>> = {
+    'reset all': () => proxy.reset(),
+    'answers late': () => (proxy.toClient = { latencyMs: 40 }),
+    'answers swallowed': () => (proxy.toClient = { swallow: true }),
+    'requests swallowed': () => (proxy.toServer = { swallow: true }),
+    'answers cut': () => (proxy.toClient = { cutAfterBytes: 250 }), // within its body, sooner or later
+    'requests cut': () => (proxy.toServer = { cutAfterBytes: 400 }),
+    down: () => {
+      proxy.down = true;
+      proxy.reset();
+    },
+  };
+  while (!calm.aborted) {
+    await pause(500 + random.below(1_000), calm);
+    if (calm.aborted) break;
+    const name = random.pick(Object.keys(faults));
+    did.push(name);
+    faults[name]!();
+    await pause(100 + random.below(300), calm);
+    proxy.heal();
+  }
+  return did;
+}
+
+export const wayToTargets: Trouble = {
+  name: 'way to the targets',
+  rows: 'F43 F44 F55',
+  disturb: ({ toTargets }, random, calm) => onTheWay(random, toTargets, calm),
+};
+export const wayFromCrm: Trouble = {
+  name: 'way from the CRM',
+  rows: 'F01 F02 F11',
+  crmGivesUp: true,
+  disturb: ({ toProduct }, random, calm) => onTheWay(random, toProduct, calm),
+};
+
+/** Any process stands still, some longer than its leases last, and wakes up believing that no time has passed. */
+export const frozenProcesses: Trouble = {
+  name: 'processes frozen',
+  rows: 'F22 F33',
+  async disturb({ parts }, random, calm) {
+    const did: string[] = [];
+    while (!calm.aborted) {
+      await pause(300 + random.below(1_000), calm);
+      if (calm.aborted) break;
+      const part = random.pick(parts);
+      const ms = random.pick([300, 1_000, 3_000, 8_000]);
+      did.push(`${part.name} frozen for ${ms} ms`);
+      await part.freeze(ms);
+    }
+    return did;
+  },
+};
+
+export const postgresCrashes: Trouble = {
+  name: 'PostgreSQL crashes',
+  rows: 'F07',
+  async disturb({ postgres, url }, random, calm) {
+    const did: string[] = [];
+    while (!calm.aborted) {
+      await pause(1_000 + random.below(2_000), calm);
+      if (calm.aborted) break;
+      const away = random.below(1_500);
+      did.push(`PostgreSQL away for ${away} ms`);
+      await postgres.crash();
+      await wait(away);
+      await postgres.comeBack();
+      await until(
+        () => fetch(`${url}/api/v1/status`),
+        ({ status }) => status === 200,
+        { within: 60_000, what: 'the console has its database again' },
+      ).catch(() => undefined); // it may be killed at this moment
+    }
+    return did;
+  },
+};
