@@ -48,7 +48,13 @@ export async function onDelivery(context: OrderContext, decide: (subject: Subjec
   const decision = decide(subject);
   if ('refused' in decision) return decision;
   const holder = `order ${order.id}`;
-  await tx.query(`update lane set token = $2, holder = $3 where id = $1`, [lane.id, token, holder]);
+  const sends = decision.changes.status === 'PENDING' || decision.changes.status === 'UNKNOWN';
+  await tx.query(`update lane set token = $2, holder = $3, ordered = ordered or $4 where id = $1`, [
+    lane.id,
+    token,
+    holder,
+    sends,
+  ]);
   await tx.query(`delete from dependency_wait where delivery_id = $1`, [id]);
   if (decision.changes.status === 'PENDING')
     await tx.query(`update delivery set review = null, hop_count = 0, reported = null where id = $1`, [id]);

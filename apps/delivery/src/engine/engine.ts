@@ -4,6 +4,8 @@ import type { Configuration, Target } from '#contracts';
 import type { Database } from '#db';
 import { logger, type Metrics } from '#platform';
 import type { SchemaRegistry, SchemaSet } from '#schema';
+import { FREE_SLOTS } from '../sql/slots.ts';
+import { Instance } from './instance.ts';
 import { Recorder } from './recorder.ts';
 import { ResultWriter } from './results.ts';
 import { WAKE_CHANNEL } from './dependencies.ts';
@@ -25,6 +27,8 @@ export interface EngineOptions {
   sweepMs?: number;
   /** default 5 min */
   reauthMs?: number;
+  /** how long a throttled rate would need to rise from nothing to where it was, ms; default 10 min */
+  riseMs?: number;
   /** this process, unique in time and space; default host, pid and a random id */
   holder?: string;
 }
@@ -37,6 +41,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #results: ResultWriter;
   readonly #recorder: Recorder;
+  readonly #instance: Instance;
   readonly #workers = new Map<string, Worker>();
   #unlisten: (() => Promise<void>) | undefined;
   #sweep: NodeJS.Timeout | undefined;
@@ -49,6 +54,14 @@ export class Engine {
       results: this.#results,
       holder: options.holder ?? `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
       leaseMs: options.leaseMs ?? 30_000,
+    });
+    this.#instance = new Instance({
+      database: options.database,
+      holder: this.store.holder,
+      leaseMs: this.store.leaseMs,
+      log,
+      bury: async (tx, holders) => void (await tx.query(FREE_SLOTS, [holders])),
+      freed: () => this.wake(),
     });
     this.#recorder = new Recorder(this.store, options.metrics, log, (connection) => this.wake(connection));
     for (const [name, target] of options.targets) {
@@ -65,6 +78,8 @@ export class Engine {
           metrics: options.metrics,
           log,
           reauthMs: options.reauthMs ?? 300_000,
+          riseMs: options.riseMs,
+          alive: () => this.#instance.alive,
         }),
       );
     }
@@ -73,6 +88,7 @@ export class Engine {
   async start(): Promise<void> {
     const { database, metrics, sweepMs } = this.#options;
     await this.#results.ready();
+    await this.#instance.start();
     this.#unlisten = await database.listen(WAKE_CHANNEL, (payload) => this.#heard(payload));
     for (const worker of this.#workers.values()) await worker.start();
     this.#sweep = setInterval(() => {
@@ -104,6 +120,7 @@ export class Engine {
     await this.#unlisten?.();
     await Promise.all([...this.#workers.values()].map((worker) => worker.stop(deadlineMs)));
     this.#recorder.stop();
+    await this.#instance.stop();
   }
 
   /** Payload: a connection's name, `*` when states changed, nothing after a reconnection. */

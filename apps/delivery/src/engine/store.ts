@@ -6,7 +6,7 @@ import type { Missing } from '../core/plan.ts';
 import { ABANDON } from '../sql/abandon.ts';
 import { FORGET_OWN_WRITES } from '../sql/forget-own-writes.ts';
 import { BEGIN_ATTEMPTS, type BegunAttempt, type BegunRow } from '../sql/begin-attempts.ts';
-import { CLAIM, NEXT_DUE, type ClaimedRow } from '../sql/claim.ts';
+import { CLAIM, CLAIM_ORDERED, NEXT_DUE, type ClaimedRow } from '../sql/claim.ts';
 import { WAIT_FOR } from '../sql/dependency.ts';
 import { HOLD } from '../sql/hold.ts';
 import { LATE_ANSWER } from '../sql/late-answer.ts';
@@ -68,8 +68,10 @@ export class Store {
     this.#results = options.results;
   }
 
-  claim(connection: string, most: number, halfOpen: boolean): Promise<ClaimedRow[]> {
-    return this.database.query<ClaimedRow>(CLAIM, [connection, most, this.holder, this.leaseMs, halfOpen]);
+  /** With `onlyOrdered` none but the lanes whose next request a person ordered. */
+  claim(connection: string, most: number, halfOpen: boolean, onlyOrdered: boolean): Promise<ClaimedRow[]> {
+    const statement = onlyOrdered ? CLAIM_ORDERED : CLAIM;
+    return this.database.query<ClaimedRow>(statement, [connection, most, this.holder, this.leaseMs, halfOpen]);
   }
 
   /** ms until the next lane is due; undefined when none will be by itself. */

@@ -25,6 +25,7 @@ export class Delivery0003 implements MigrationInterface {
         until          timestamptz,                        -- end of the lease
         due_at         timestamptz,                        -- null: nothing to do; else the earliest moment a claim makes sense; end of the lease while leased
         wake           boolean not null default false,     -- something came while the lane was leased: due at once when released
+        ordered        boolean not null default false,     -- a person ordered its next request: it may use the reserve of the daily quota
         doubt          bigint,                             -- the delivery with an attempt open or in doubt: nothing else of the lane starts
         tainted_until  timestamptz,                        -- nothing with other bytes goes out before
         tainted_request bytea,                             -- sha256 of the request in doubt
@@ -39,6 +40,7 @@ export class Delivery0003 implements MigrationInterface {
         unique (connection, document, key)
       ) with (fillfactor = 70);
       create index lane_due on lane (connection, due_at) where due_at is not null;
+      create index lane_ordered on lane (connection, due_at) where ordered;
 
       create sequence delivery_id as bigint;
       create table delivery (
@@ -228,9 +230,22 @@ export class Delivery0003 implements MigrationInterface {
         probe_count    integer not null default 0,
         held_until     timestamptz,                        -- Retry-After holds the whole connection
         rate_at        timestamptz not null default '-infinity', -- when the next request may begin, were there no burst
+        rate_low       float8,                             -- requests per minute after the target throttled us last; null: never
+        rate_top       float8,                             -- the rate before that: reached again, nothing is limited any more
+        rate_step      float8,                             -- what is added each second
+        rate_since     timestamptz,                        -- from when on
+        rate_lowered_at timestamptz,                       -- requests begun before do not lower it again
+        quota_used     integer not null default 0,         -- requests since the last midnight of the connection's zone
+        quota_resets_at timestamptz not null default '-infinity',
         reason         text,
         changed_at     timestamptz not null default clock_timestamp()
       );
+
+      -- Requests per minute that a throttled connection takes at this moment; null: as many as are configured.
+      create function connection_rate(at connection_state) returns float8 language sql stable as $$
+        select case when x.rate < at.rate_top then x.rate end
+          from (select at.rate_low + at.rate_step * greatest(0, extract(epoch from clock_timestamp() - at.rate_since))::float8 as rate) x
+      $$;
 
       -- Concurrency shared by all processes: a process may have as many requests open as it holds rows.
       create table connection_slot (
@@ -239,6 +254,14 @@ export class Delivery0003 implements MigrationInterface {
         holder     text,
         until      timestamptz,
         primary key (connection, n)
+      );
+
+      -- Processes that have work for a connection: its slots are shared evenly between them.
+      create table connection_member (
+        connection text not null,
+        holder     text not null,
+        until      timestamptz not null,
+        primary key (connection, holder)
       );
 
       -- Delivery processes: each holds a session lock under its name, which ends with it.
