@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { CRM_ENTITIES, didYouMean, type Configuration, type Connection, type Flow } from '#contracts';
+import { CRM_ENTITIES, didYouMean, RESULT_ENTITY, type Configuration, type Connection, type Flow } from '#contracts';
 import { CONFIGURATION, ProblemError } from '#platform';
 
 /** The names a caller may use: an unknown one is answered with 404 and the nearest that exists. */
@@ -10,7 +10,12 @@ export class Names {
 
   constructor(@Inject(CONFIGURATION) configuration: Configuration) {
     this.configuration = configuration;
-    this.entities = [...new Set([...CRM_ENTITIES, ...[...configuration.flows.values()].map((flow) => flow.entity)])];
+    const entities = new Set<string>([
+      ...CRM_ENTITIES,
+      ...[...configuration.flows.values()].map((flow) => flow.entity),
+    ]);
+    entities.delete(RESULT_ENTITY); // results are about records, and no records themselves
+    this.entities = [...entities];
   }
 
   flow(name: string): Flow {

@@ -14,6 +14,7 @@ export interface Delivery {
   review?: string;
   targetId?: string;
   adopted?: boolean;
+  hops?: number;
   nextAttemptAt?: string;
   amount?: string;
   currency?: string;
@@ -75,4 +76,6 @@ export interface RecordTimeline {
   entity: string;
   id: string;
   events: Event[];
+  /** what its source was told of it, oldest first */
+  writtenBack?: DeliveryDetail[];
 }

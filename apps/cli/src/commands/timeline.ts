@@ -10,9 +10,18 @@ export function timelineText(record: RecordTimeline): string[] {
     `${record.entity} ${record.id}: ${counted(record.events.length, 'version', 'versions')}`,
     ...(hidden > 0 ? [`  (${hidden} older ones: --json shows all)`] : []),
     ...shown.flatMap((event) => ['', ...eventText(event)]),
+    ...writtenBackText(record),
     '',
     ...verdict(record),
   ];
+}
+
+/** What its source knows by now: the newest that each flow has told it, which an echo that changed nothing is not. */
+function writtenBackText({ writtenBack = [] }: RecordTimeline): string[] {
+  const telling = writtenBack.filter(({ status }) => status !== 'SKIPPED_NOCHANGE' && status !== 'SKIPPED_STALE');
+  const newest = [...new Map(telling.map((delivery) => [delivery.flow, delivery])).values()];
+  if (newest.length === 0) return [];
+  return ['', 'written back', ...newest.flatMap((delivery) => deliveryText(delivery).map((line) => `  ${line}`))];
 }
 
 const MOST_VERSIONS = 5;
@@ -47,9 +56,10 @@ const hop = (what: string, when: string, more = ''): string =>
   `  ${what.padEnd(10)} ${when.padEnd(8)} ${more}`.trimEnd();
 
 export function deliveryText(delivery: DeliveryDetail): string[] {
+  const hops = delivery.hops === undefined ? '' : `, ${counted(delivery.hops, 'hop', 'hops')} from our own write`;
   const value = delivery.amount === undefined ? '' : `, worth ${delivery.amount} ${delivery.currency ?? ''}`.trimEnd();
   return [
-    `${delivery.flow} -> ${delivery.target} ${delivery.document}: ${outcomeText(delivery)}${value}  (delivery ${delivery.id})`,
+    `${delivery.flow} -> ${delivery.target} ${delivery.document}: ${outcomeText(delivery)}${value}${hops}  (delivery ${delivery.id})`,
     ...(delivery.error === undefined || (delivery.holds ?? []).length > 0
       ? []
       : [`    ${delivery.errorClass ?? ''} ${delivery.error}`.trimEnd()]),

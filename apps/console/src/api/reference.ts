@@ -47,7 +47,8 @@ export const ROUTES: readonly RouteRow[] = [
     path: '/api/v1/records/:entity/:id',
     permission: 'records.read',
     takes: "the id with its source's prefix, or without it where only one source has it",
-    gives: '`{entity, id, events}`: the timeline of one record across all targets',
+    gives:
+      '`{entity, id, events, writtenBack}`: the timeline of one record across all targets, and the newest that its source was told of it',
   },
   {
     method: 'GET',

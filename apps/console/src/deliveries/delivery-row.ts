@@ -4,7 +4,8 @@ import { iso, long, money, opt } from '../api/json.ts';
 /** What every question about deliveries reads. */
 export const DELIVERY_COLUMNS = `d.id, d.flow, d.connection, d.document, d.key, d.event_id, d.document_id, d.aggregate_version,
   d.source_version, d.kind, d.status, d.error_class, d.error, d.review, d.attempts, d.revision, d.waiting_for, d.target_id, d.adopted,
-  d.next_attempt_at, d.amount::text as amount, d.currency, d.bundle, d.fan_out, d.accepted_at, d.created_at, d.changed_at, d.finished_at`;
+  d.next_attempt_at, d.amount::text as amount, d.currency, d.bundle, d.fan_out, d.accepted_at, d.created_at, d.changed_at, d.finished_at,
+  d.hop_count`;
 
 export interface DeliveryRow {
   id: bigint;
@@ -35,6 +36,7 @@ export interface DeliveryRow {
   created_at: Date;
   changed_at: Date;
   finished_at: Date | null;
+  hop_count: number;
 }
 
 export type DeliveryItem = ReturnType<typeof deliveryItem>;
@@ -61,6 +63,8 @@ export function deliveryItem(row: DeliveryRow) {
     waitingFor: opt(row.waiting_for),
     targetId: opt(row.target_id),
     adopted: row.adopted || undefined,
+    // how often our own writes to the source have caused it
+    hops: row.hop_count || undefined,
     nextAttemptAt: iso(row.next_attempt_at),
     amount: row.amount === null ? undefined : money(row.amount),
     currency: opt(row.currency),

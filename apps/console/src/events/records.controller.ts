@@ -4,9 +4,11 @@ import type { Queryable } from '#db';
 import { Permission, ProblemError } from '#platform';
 import { storable } from '../api/query.ts';
 import { ConsoleDatabase } from '../console-database.ts';
+import type { DeliveryDetail } from '../deliveries/detail.ts';
 import { Names } from '../names.ts';
 import { eventsOfKeys, knownKeys } from './events-of-record.ts';
 import { timeline, type TimelineEvent } from './timeline.ts';
+import { writtenBack } from './written-back.ts';
 
 @Controller('api/v1/records')
 export class RecordsController {
@@ -23,12 +25,13 @@ export class RecordsController {
   record(
     @Param('entity') entity: string,
     @Param('id') given: string,
-  ): Promise<{ entity: string; id: string; events: TimelineEvent[] }> {
+  ): Promise<{ entity: string; id: string; events: TimelineEvent[]; writtenBack: DeliveryDetail[] }> {
     this.#names.entity(entity);
     return this.#database.snapshot(async (db) => {
       const id = await this.#idOf(db, entity, given);
-      const events = await eventsOfKeys(db, [recordKey(this.#names.configuration.tenant, entity, id)]);
-      return { entity, id, events: await timeline(db, events) };
+      const key = recordKey(this.#names.configuration.tenant, entity, id);
+      const events = await eventsOfKeys(db, [key]);
+      return { entity, id, events: await timeline(db, events), writtenBack: await writtenBack(db, key) };
     });
   }
 

@@ -3,7 +3,7 @@ import type { Queryable } from '#db';
 import { unpublishedSql } from './unpublished.ts';
 
 /**
- * Events that a flow wants and that delivery has not taken in for it: `pending` on their way, `dead` in a dead-letter
+ * Events, and results where a flow writes them back, that a flow wants and that delivery has not taken in for it: `pending` on their way, `dead` in a dead-letter
  * topic. The others are wanted as their fan-out says, so what an older bundle did not want is not counted here.
  */
 export interface Fate {
@@ -45,21 +45,21 @@ const MOST_OPEN = 10_000;
 /** `$1` floor, `$2` open ids, `$3` flows as JSON, `$4` the most open ids to give back, `$5` and `$6` the window. */
 const SQL = `
   with flow as materialized (
-    select * from jsonb_to_recordset($3::jsonb) as f (flow text, entity text, sources text[], freshness float8)
+    select * from jsonb_to_recordset($3::jsonb) as f (flow text, entity text, sources text[], "of" text[], freshness float8)
   ), candidate as (
-    select * from crm_event where outbox_id > $1
+    select * from flow_event where outbox_id > $1
     union all
-    select * from crm_event where outbox_id = any($2::bigint[])
+    select * from flow_event where outbox_id = any($2::bigint[])
   ), wanted as materialized (
     select f.flow, f.freshness, e.outbox_id, e.event_id, e.accepted_at
-    from candidate e join flow f on f.entity = e.entity and e.source = any(f.sources)
+    from candidate e join flow f on f.entity = e.entity and e.source = any(f.sources) and (f."of" is null or e.flow = any(f."of"))
     where e.replay_of is null
       and not exists (select 1 from delivery_key k where k.event_id = e.event_id and k.flow = f.flow)
   ), judged as materialized (
     select w.*, ${unpublishedSql('w.outbox_id')} as unpublished,
       case
         when exists (select 1 from dead_letter x where x.event_id = w.event_id
-          and (x.topic like 'crm.%' or x.headers->>'cd_flow' = w.flow)) then 'dead'
+          and (x.topic like 'crm.%' or x.topic = 'sync.result.v1' or x.headers->>'cd_flow' = w.flow)) then 'dead'
         when exists (select 1 from unrouted u where u.event_id = w.event_id) then 'unwanted'
         when (select count(*) >= max(d.fan_out) from delivery d where d.event_id = w.event_id) then 'unwanted'
         else 'pending'
@@ -102,10 +102,11 @@ export async function eventFates(
 /** What the statements need of the configuration's flows; freshness in seconds. */
 export function flowsAsJson(flows: Iterable<Flow>): string {
   return JSON.stringify(
-    [...flows].map(({ name, entity, from, freshnessMs }) => ({
+    [...flows].map(({ name, entity, from, of, freshnessMs }) => ({
       flow: name,
       entity,
       sources: from,
+      of,
       freshness: freshnessMs === undefined ? null : freshnessMs / 1_000,
     })),
   );

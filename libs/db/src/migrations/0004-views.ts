@@ -19,6 +19,15 @@ export class Views0004 implements MigrationInterface {
         from outbox o
         where o.topic like 'crm.%';
 
+      -- What flows may want: events of the CRM, and results, which some flows write back.
+      create view flow_event as
+        select outbox_id, event_id, entity, source, null::text as flow, accepted_at, replay_of from crm_event
+        union all
+        select o.id, o.event_id, o.aggregatetype, o.headers->>'ce_source', o.headers->>'ce_flow',
+          coalesce((o.headers->>'ce_acceptedat')::timestamptz, o.appended_at), null
+        from outbox o
+        where o.topic = 'sync.result.v1';
+
       -- What the relay has not handed to the log: above its cursor, in its gaps, or set aside behind a row the log refused.
       create view outbox_unpublished as
         select o.id as outbox_id from relay_cursor c join outbox o on o.id > c.high
