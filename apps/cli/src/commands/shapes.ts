@@ -46,6 +46,7 @@ export interface Attempt {
 }
 
 export interface DeliveryDetail extends Delivery {
+  waitingFor?: { kind: 'quota'; until: string } | { kind?: undefined };
   attempts: Attempt[];
   holds?: Hold[];
 }

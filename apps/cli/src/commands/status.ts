@@ -46,7 +46,7 @@ export function statusText(status: Status, now: number = Date.now()): string[] {
   ]);
   const lost = status.flows.filter(({ difference }) => difference !== 0);
   const trouble = status.connections.filter(
-    ({ state, breaker }) => state !== 'active' || (breaker ?? 'closed') !== 'closed',
+    ({ state, breaker, reason }) => state !== 'active' || (breaker ?? 'closed') !== 'closed' || reason !== undefined,
   );
   return [
     ...table(

@@ -150,6 +150,8 @@ function adviceFor(delivery: DeliveryDetail): string {
     case 'RETRY_WAIT':
     case 'PENDING':
     case 'IN_FLIGHT':
+      if (delivery.waitingFor?.kind === 'quota')
+        return `the daily quota of ${delivery.target} is used up: it goes on by itself at ${moment(delivery.waitingFor.until)}, or now from the reserve: crossdock retry ${id} --reason "..."`;
       return `on its way to ${delivery.target}; "crossdock status" shows its breaker`;
     case 'UNKNOWN':
       return `sent and unanswered: being found out by itself`;

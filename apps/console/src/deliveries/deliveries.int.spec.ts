@@ -29,6 +29,19 @@ const list = async (query: string): Promise<{ items: DeliveryItem[]; next?: stri
 };
 
 describe('the list of deliveries', () => {
+  it('says of what waits that the daily quota is used up, and until when', async () => {
+    const { database } = console.cloned;
+    await database.query(
+      `insert into connection_state (connection, quota_used, quota_most, quota_resets_at)
+       values ('main-erp', 8, 8, clock_timestamp() + interval '1 hour')`,
+    );
+    const waiting = { kind: 'quota', until: expect.stringMatching(/^\d{4}-/) };
+    expect((await list('recordId=sb-1')).items).toMatchObject([{ status: 'PENDING', waitingFor: waiting }]);
+    expect((await list('recordId=sb-4')).items[0]!.waitingFor).toBeUndefined();
+    await database.query('update connection_state set quota_used = 7');
+    expect((await list('recordId=sb-1')).items[0]!.waitingFor).toBeUndefined();
+  });
+
   it('shows longs as strings and times as ISO 8601', async () => {
     const [item] = (await list('recordId=sb-4')).items;
     expect(item).toMatchObject({

@@ -4,6 +4,9 @@ import { iso, long, money, opt } from '../api/json.ts';
 /** What every question about deliveries reads. */
 export const DELIVERY_COLUMNS = `d.id, d.flow, d.connection, d.document, d.key, d.event_id, d.document_id, d.aggregate_version,
   d.source_version, d.kind, d.status, d.error_class, d.error, d.review, d.attempts, d.revision, d.waiting_for, d.target_id, d.adopted,
+  case when d.status in ('PENDING', 'RETRY_WAIT') then (
+    select c.quota_resets_at from connection_state c
+     where c.connection = d.connection and c.quota_used >= c.quota_most and c.quota_resets_at > clock_timestamp()) end as quota_until,
   d.next_attempt_at, d.amount::text as amount, d.currency, d.bundle, d.fan_out, d.accepted_at, d.created_at, d.changed_at, d.finished_at,
   d.hop_count`;
 
@@ -25,6 +28,8 @@ export interface DeliveryRow {
   attempts: number;
   revision: number;
   waiting_for: unknown;
+  /** the connection's daily quota is used up until then */
+  quota_until: Date | null;
   target_id: string | null;
   adopted: boolean;
   next_attempt_at: Date | null;
@@ -60,7 +65,7 @@ export function deliveryItem(row: DeliveryRow) {
     review: opt(row.review),
     attempts: row.attempts,
     revision: row.revision,
-    waitingFor: opt(row.waiting_for),
+    waitingFor: row.quota_until === null ? opt(row.waiting_for) : { kind: 'quota', until: iso(row.quota_until)! },
     targetId: opt(row.target_id),
     adopted: row.adopted || undefined,
     // how often our own writes to the source have caused it

@@ -1,6 +1,7 @@
 import { Decimal, type Configuration, type DeliveryStatus } from '#contracts';
 import type { Metrics } from '#platform';
 import type { StatusFacts } from '../status/assemble.ts';
+import { quotaLeft } from '../status/connection-status.ts';
 
 const OLDEST_STATES = ['moving', 'held', 'parked', 'unknown'] as const;
 type OldestState = (typeof OLDEST_STATES)[number];
@@ -17,9 +18,13 @@ export function setGauges(metrics: Metrics, configuration: Configuration, facts:
   metrics.reset('deliveries');
   for (const { flow, status, count: n } of totals(facts)) metrics.set('deliveries', { flow, status }, n);
   const states = new Map(facts.connections.map((row) => [row.connection, row]));
-  for (const { name, side } of configuration.connections.values()) {
+  for (const { name, side, budget } of configuration.connections.values()) {
     if (side !== 'target') continue;
     const row = states.get(name);
+    const left = quotaLeft(budget, row);
+    if (left !== undefined) metrics.set('quotaLeft', { connection: name }, left);
+    metrics.set('connectionThrottled', { connection: name }, row === undefined || row.rate === null ? 0 : 1);
+    metrics.set('connectionRate', { connection: name }, row?.rate ?? budget.requestsPerMinute ?? Infinity);
     metrics.set('breakerOpen', { connection: name }, row === undefined || row.breaker === 'closed' ? 0 : 1);
     metrics.set('connectionActive', { connection: name }, row === undefined || row.state === 'active' ? 1 : 0);
   }

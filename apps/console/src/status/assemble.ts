@@ -1,6 +1,7 @@
 import { Decimal, finishedWord, type Configuration, type DeliveryStatus, type FinishedWord } from '#contracts';
 import { iso, money } from '../api/json.ts';
 import type { CaptureCounts } from './capture-counts.ts';
+import { connectionStatus } from './connection-status.ts';
 import type { ConnectionState } from './connection-states.ts';
 import type { DeliveryCount } from './delivery-counts.ts';
 import type { Fate } from './event-fates.ts';
@@ -37,18 +38,9 @@ export function assembleStatus(configuration: Configuration, facts: StatusFacts)
   const states = new Map(facts.connections.map((row) => [row.connection, row]));
   return {
     flows: [...configuration.flows.keys()].map((name) => flowStatus(name, configuration, facts)),
-    connections: [...configuration.connections.values()].map(({ name, connector, side }) => {
-      const row = states.get(name);
-      return {
-        name,
-        connector,
-        side,
-        state: row?.state ?? 'active',
-        breaker: side === 'target' ? (row?.breaker ?? 'closed') : undefined,
-        heldUntil: iso(row?.held_until),
-        reason: row?.reason ?? undefined,
-      };
-    }),
+    connections: [...configuration.connections.values()].map((connection) =>
+      connectionStatus(connection, states.get(connection.name)),
+    ),
     capture: facts.capture,
     outbox: { unpublished: facts.unpublished },
   };

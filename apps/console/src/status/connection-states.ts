@@ -5,12 +5,20 @@ export interface ConnectionState {
   state: 'active' | 'paused' | 'needs_reauth';
   breaker: 'closed' | 'open' | 'half-open';
   held_until: Date | null;
+  /** requests per minute a target throttled us to; null: as configured */
+  rate: number | null;
+  /** requests of the day of its zone, where it has a daily quota */
+  quota_used: number;
+  quota_resets_at: Date | null;
   reason: string | null;
   changed_at: Date;
 }
 
 const SQL = `
-  select connection, state, breaker, case when held_until > clock_timestamp() then held_until end as held_until, reason, changed_at
+  select connection, state, breaker, case when held_until > clock_timestamp() then held_until end as held_until, reason, changed_at,
+    connection_rate(connection_state) as rate,
+    case when quota_resets_at > clock_timestamp() then quota_used else 0 end as quota_used,
+    case when quota_resets_at > clock_timestamp() then quota_resets_at end as quota_resets_at
   from connection_state`;
 
 export const connectionStates = (db: Queryable): Promise<ConnectionState[]> => db.query<ConnectionState>(SQL);

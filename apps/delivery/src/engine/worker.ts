@@ -107,7 +107,9 @@ export class Worker {
 
   async start(): Promise<void> {
     const { store, connection, log } = this.#options;
-    await store.database.query(ENSURE_CONNECTION, [connection.name, connection.budget.concurrency]);
+    const { concurrency, dailyQuota, reserve = 0 } = connection.budget;
+    const most = dailyQuota === undefined ? null : dailyQuota - reserve;
+    await store.database.query(ENSURE_CONNECTION, [connection.name, concurrency, most]);
     await this.#guard.refresh();
     const every = (ms: number, work: () => Promise<unknown>, what: string): void => {
       const timer = setInterval(() => {

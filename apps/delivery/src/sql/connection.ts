@@ -21,11 +21,12 @@ const SHAPE = `state, breaker, probe_count, probe_holder, connection_rate(connec
   greatest(0, extract(epoch from held_until - clock_timestamp()) * 1000)::float8 as "heldMs",
   (extract(epoch from probe_at - clock_timestamp()) * 1000)::float8 as "probeMs"`;
 
-/** Makes the row of connection $1 and its $2 slots. */
+/** Makes the row of connection $1 and its $2 slots; $3 requests of a day are for deliveries (null: no quota). */
 export const ENSURE_CONNECTION: Statement = {
   name: 'delivery-ensure-connection',
   text: `
-with made as (insert into connection_state (connection) values ($1) on conflict do nothing)
+with made as (insert into connection_state (connection, quota_most) values ($1, $3)
+              on conflict (connection) do update set quota_most = excluded.quota_most)
 insert into connection_slot (connection, n) select $1, n from generate_series(1, $2::int) n on conflict do nothing`,
 };
 

@@ -237,6 +237,7 @@ export class Delivery0003 implements MigrationInterface {
         rate_lowered_at timestamptz,                       -- requests begun before do not lower it again
         quota_used     integer not null default 0,         -- requests since the last midnight of the connection's zone
         quota_resets_at timestamptz not null default '-infinity',
+        quota_most     integer,                            -- how many of them are for deliveries; null: no quota
         reason         text,
         changed_at     timestamptz not null default clock_timestamp()
       );

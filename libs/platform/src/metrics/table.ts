@@ -196,6 +196,24 @@ export const METRICS = {
     labels: ['connection'],
     help: '0 while paused or without valid credentials.',
   },
+  connectionRate: {
+    name: 'crossdock_connection_requests_per_minute',
+    type: 'gauge',
+    labels: ['connection'],
+    help: 'Most requests that may begin in a minute at present; +Inf where nothing limits them.',
+  },
+  connectionThrottled: {
+    name: 'crossdock_connection_throttled',
+    type: 'gauge',
+    labels: ['connection'],
+    help: '1 while the rate is lowered because the target asked us to slow down.',
+  },
+  quotaLeft: {
+    name: 'crossdock_connection_quota_left',
+    type: 'gauge',
+    labels: ['connection'],
+    help: "Requests of the day's quota left for deliveries, without the reserve. At 0 deliveries wait for midnight in its zone.",
+  },
 } as const satisfies Record<string, MetricRow>;
 
 export type MetricName = keyof typeof METRICS;
