@@ -72,6 +72,45 @@ export function describeFlow(name: string, args: readonly string[]): void {
       ).toEqual(['journalEntry', 'salesOrder']);
     });
 
+    it('takes the journal entry of an order back before it posts what the order became, and when it is cancelled', async () => {
+      const hook = `${product.url}/hooks/acme-crm`;
+      const secret = generatedSecretOf(folder.path, 'acme-crm');
+      const versions = [
+        order('o7', 'c7'),
+        {
+          ...order('o7', 'c7', 2),
+          tax: { amount: '7.04', currency: 'EUR' },
+          gross: { amount: '107.54', currency: 'EUR' },
+        },
+        order('o7', 'c7', 3, 'CANCELLED'),
+      ];
+      await sendSigned(hook, secret, { id: 'msg-c7', type: 'customer.created', data: customer('c7') });
+      for (const [at, data] of versions.entries()) {
+        await sendSigned(hook, secret, { id: `msg-o7-${at}`, type: 'order.changed', data });
+        await until(
+          () => timeline(product.url, 'order', 'acme-o7'),
+          (record) =>
+            record.events.length === at + 1 &&
+            record.events.every((event) =>
+              event.deliveries.some((each) => each.target === 'ledger' && each.status === 'DELIVERED'),
+            ),
+          { within: 10_000, what: `version ${at + 1} is in the ledger` },
+        );
+      }
+      const entries = await effects<{ body: string }>(
+        product.sandbox,
+        '?system=finance&key=acme:order:acme-o7&bodies=true',
+      );
+      const balance = (account: string): number[] =>
+        entries.map(({ body }) => {
+          const { lines } = JSON.parse(body) as { lines: { account: string; debit?: number; credit?: number }[] };
+          const line = lines.find((each) => each.account === account)!;
+          return (line.debit ?? 0) - (line.credit ?? 0);
+        });
+      expect(balance('1400')).toEqual([119.6, -119.6, 107.54, -107.54]);
+      expect(entries.map(({ requestKey }) => requestKey.split(':')[1] ?? '')).toEqual(['', 'reversal', '', 'reversal']);
+    });
+
     it('takes an event made by the CloudEvents library', async () => {
       const event = new CloudEvent({ source: '/crm', type: 'crm.customer.created', id: 'ce-1', data: customer('c9') });
       const message = HTTP.structured(event);

@@ -18,10 +18,12 @@ export async function effects<More = unknown>(sandbox: string, query = ''): Prom
   return (await getJson<{ effects: (Effect & More)[] }>(`${sandbox}/ledger${query}`)).effects;
 }
 
-/** Keys with more than one create: documents that exist twice. */
+/** Keys with more than one create: documents that exist twice. A reversal takes one back. */
 export function createdTwice(list: readonly Effect[]): string[] {
   const seen = new Map<string, number>();
-  for (const { operation, document, key } of list)
-    if (operation === 'create') seen.set(`${document} ${key}`, (seen.get(`${document} ${key}`) ?? 0) + 1);
+  for (const { operation, document, key, requestKey } of list) {
+    const counts = requestKey.endsWith(':reversal') ? -1 : 1;
+    if (operation === 'create') seen.set(`${document} ${key}`, (seen.get(`${document} ${key}`) ?? 0) + counts);
+  }
   return [...seen].filter(([, count]) => count > 1).map(([what, count]) => `${what} x${count}`);
 }
