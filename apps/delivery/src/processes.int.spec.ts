@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { attemptsOf, fixture } from '../test/fixture.ts';
 import { becomes, until } from '../test/harness.ts';
+import { LOCK_INSTANCE } from './sql/instance.ts';
 
 /** A gate that a test opens. */
 function gate(): { until: Promise<void>; open(): void } {
@@ -72,6 +73,47 @@ describe('several processes', () => {
     );
     expect(second!['body']).toBe('{"a":1}');
     expect(w.target.records('salesOrder', 't:e:r1')).toHaveLength(1);
+  });
+
+  it('take over at once what a killed one held, and leave to the lease what a frozen one holds', async () => {
+    const w = await at.world();
+    const events = new Map<string, string>();
+    for (const holder of ['killed', 'frozen']) {
+      const event = await w.send({ document: 'payment', key: holder });
+      events.set(holder, event);
+      await w.database.query(
+        `with l as (
+           update lane set token = 1, holder = $2, until = clock_timestamp() + interval '1 minute', due_at = clock_timestamp() + interval '1 minute',
+                  doubt = d.id
+             from delivery d where d.lane_id = lane.id and d.event_id = $1 returning d.id, d.document_id
+         ), d as (update delivery set status = 'IN_FLIGHT', attempt_n = 1, attempts = 1 where event_id = $1)
+         insert into attempt (delivery_id, n, revision, operation, request_key, body, request_hash, content_hash, token, holder, gave_up_at)
+         select id, 1, 1, 'create', document_id, '{"a":1}', '\\x00', '\\x00', 1, $2, clock_timestamp() + interval '450 ms' from l`,
+        [event, `${w.connection.name} ${holder}`],
+      );
+      await w.database.query('insert into delivery_process (holder, locked_at) values ($1, clock_timestamp())', [
+        `${w.connection.name} ${holder}`,
+      ]);
+    }
+    // SIGSTOP leaves a process its session, and with it its lock
+    const session = await w.database.session();
+    await session.query(LOCK_INSTANCE, [`${w.connection.name} frozen`]);
+    try {
+      await at.run(w);
+      const from = performance.now();
+      await becomes(w, events.get('killed')!, 'DELIVERED');
+      expect(performance.now() - from).toBeLessThan(10_000); // of a lease of a minute
+      const [first, second] = await attemptsOf(w, events.get('killed')!);
+      expect(first).toMatchObject({ outcome: 'in-doubt', doubt: 'absent' });
+      expect((second!['started_at'] as Date).getTime()).toBeGreaterThanOrEqual(
+        (first!['gave_up_at'] as Date).getTime() + 150,
+      );
+      expect(await w.status(events.get('frozen')!)).toBe('IN_FLIGHT');
+      expect(w.target.requests.map(({ key }) => key)).toEqual(['t:e:killed']);
+    } finally {
+      await session.close();
+    }
+    await becomes(w, events.get('frozen')!, 'DELIVERED');
   });
 
   it('change nothing under a lease that is over, and keep the late answer as evidence', async () => {

@@ -7,7 +7,10 @@ import { doubtsOf, looked, resolve } from '../src/core/resolver.ts';
 import { hash } from '../src/core/request.ts';
 import { compareVersions } from '../src/core/version.ts';
 
-/** How the next request goes. `late` lands after we gave up and before the settle time is over. */
+/**
+ * How the next request goes. `late` lands after we gave up and before the settle time is over. After a crash the lane comes back at the
+ * end of its lease, after `killed` at once, because somebody noticed.
+ */
 export type Fate =
   | 'ok'
   | 'applied-unanswered'
@@ -17,7 +20,10 @@ export type Fate =
   | 'refused'
   | 'crash-before'
   | 'crash-after'
-  | 'crash-late';
+  | 'crash-late'
+  | 'killed-before'
+  | 'killed-after'
+  | 'killed-late';
 
 const LEASE = 300;
 const TIMEOUT = 200;
@@ -193,11 +199,12 @@ export class LaneModel {
     delivery.status = 'IN_FLIGHT';
     this.#lane.doubt = delivery.id;
     const version = delivery.version.aggregate;
-    if (fate === 'crash-before' || fate === 'crash-after' || fate === 'crash-late') {
-      if (fate === 'crash-after') this.#apply(request, version);
-      if (fate === 'crash-late')
+    const [end, when] = fate.split('-');
+    if (end === 'crash' || end === 'killed') {
+      if (when === 'after') this.#apply(request, version);
+      if (when === 'late')
         this.#wire.push({ at: this.now + LEASE / 3 + TIMEOUT + this.#landsWithinMs - 1, request, version });
-      this.now += LEASE; // the lane comes back when its lease ends
+      this.now += end === 'crash' ? LEASE : 1;
       return;
     }
     const ended = this.#ended(fate, request, version);

@@ -14,6 +14,9 @@ const FATES: readonly Fate[] = [
   'crash-before',
   'crash-after',
   'crash-late',
+  'killed-before',
+  'killed-after',
+  'killed-late',
 ];
 
 /** Versions with few contents, so that equal ones meet, mixed with the fates of the requests that go out. */

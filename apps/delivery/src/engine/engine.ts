@@ -5,6 +5,7 @@ import type { Database } from '#db';
 import { logger, type Metrics } from '#platform';
 import type { SchemaRegistry, SchemaSet } from '#schema';
 import { FREE_SLOTS } from '../sql/slots.ts';
+import { TAKE_OVER } from '../sql/take-over.ts';
 import { Instance } from './instance.ts';
 import { Recorder } from './recorder.ts';
 import { ResultWriter } from './results.ts';
@@ -35,6 +36,9 @@ export interface EngineOptions {
 
 const log = logger('delivery');
 
+/** A process of another version or setting may have had longer leases than this one, ms; a lane it held longer waits for its end. */
+const LONGEST_LEASE_MS = 120_000;
+
 /** One process's share of delivery: a worker per target connection, the sweep, and the channel that wakes them. */
 export class Engine {
   readonly store: Store;
@@ -60,7 +64,10 @@ export class Engine {
       holder: this.store.holder,
       leaseMs: this.store.leaseMs,
       log,
-      bury: async (tx, holders) => void (await tx.query(FREE_SLOTS, [holders])),
+      bury: async (tx, holders) => {
+        await tx.query(FREE_SLOTS, [holders]);
+        await tx.query(TAKE_OVER, [holders, Math.max(this.store.leaseMs, LONGEST_LEASE_MS)]);
+      },
       freed: () => this.wake(),
     });
     this.#recorder = new Recorder(this.store, options.metrics, log, (connection) => this.wake(connection));
