@@ -1,5 +1,5 @@
 import type { AnomalyClass, Rewrite } from '#testing';
-import { timeoutAfterApply, type Trouble } from './troubles.ts';
+import type { Trouble } from './troubles.ts';
 import type { RunOptions } from './run.ts';
 import { crashAtEach } from './crash.ts';
 
@@ -34,12 +34,25 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
         replace: "if (word !== 'never')",
       },
     ],
-    troubles: [timeoutAfterApply],
+    troubles: [
+      {
+        name: 'orders booked, never answered',
+        rows: 'F43',
+        plan: () => [
+          { match: { path: '^/sales-orders$', method: 'POST' }, times: 5, effect: 'apply-and-never-answer' },
+        ],
+      },
+    ],
     caught: 'DUP',
   },
   {
     name: 'takes in whatever the log brings, also again',
     rewrites: [
+      {
+        file: 'apps/delivery/src/intake.js',
+        find: 'const unique = firstOfEach(rows);',
+        replace: 'const unique = rows;',
+      },
       {
         file: 'apps/delivery/src/sql/intake.js',
         find: 'select event_id, flow, id, decode(body_hash',
@@ -47,11 +60,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
       },
     ],
     troubles: [],
-    meanwhile: async (world) => {
-      const [part] = world.parts;
-      const did = await crashAtEach(world, [{ point: 'relay.after-ack', nth: 1 }], 1);
-      return [...did, `and ${part!.name} came back`];
-    },
+    meanwhile: (world) => crashAtEach(world, [{ point: 'mapper.after-append', nth: 1 }], 1),
     caught: 'LIE',
   },
   {

@@ -36,6 +36,6 @@ export async function crashAtEach(world: World, crashes: readonly Crash[], seed:
     );
     did.push(`died at ${crash.point} (${nth}${crash.afterMs === undefined ? '' : `, ${crash.afterMs} ms later`})`);
   }
-  await part!.start();
+  await part!.start(world.changes({}));
   return did;
 }

@@ -19,10 +19,13 @@ export interface RecordTimeline {
       document: string;
       status: string;
       waitingFor?: unknown;
+      review?: string;
+      hops?: number;
       targetId?: string;
       attempts: { n: number; outcome: string; httpStatus?: number }[];
     }[];
   }[];
+  writtenBack: { flow: string; status: string; targetId?: string }[];
 }
 
 export interface Status {
@@ -50,7 +53,10 @@ export const settled = (answer: Status): boolean =>
   answer.outbox.unpublished === 0 &&
   answer.flows.every((flow) => sum(flow.unfinished) === 0 && flow.difference === 0);
 
-/** Nothing moves by itself any more: all is finished, or waits for a person and has not changed for three seconds. */
+/** What waits for a person or for a record that never came does not change for so long; what is on its way does. */
+const REST_MS = 4_000;
+
+/** Nothing moves by itself any more: all is finished, or what is not has stopped changing. */
 export function atRest(): (answer: Status) => boolean {
   let last = '';
   let since = 0;
@@ -67,7 +73,6 @@ export function atRest(): (answer: Status) => boolean {
       since = Date.now();
       return false;
     }
-    const parked = flows.some(({ unfinished }) => unfinished['parked']! > 0);
-    return parked && Date.now() - since > 3_000;
+    return Date.now() - since > REST_MS;
   };
 }

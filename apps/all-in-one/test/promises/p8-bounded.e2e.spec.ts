@@ -1,0 +1,103 @@
+import { expect, it } from '@jest/globals';
+import { connect, type Socket } from 'node:net';
+import { Database } from '#db';
+import { sendSigned } from '../support/crm.ts';
+import { sendJson, until } from '../support/product.ts';
+import { settled, status } from '../support/records.ts';
+import { effects } from '../support/witness.ts';
+import { describePromise, PATIENCE_MS } from './promise.ts';
+import { dataOf, webhookIdOf, type Version } from './records.ts';
+import type { World } from './world.ts';
+
+const EVENTS = 1_500;
+const AT_ONCE = 150;
+const SLOW_CLIENTS = 100;
+/** What one process may take more under a burst: two batches of each stage are some tens of MiB. */
+const MORE_MEMORY = 300 * 1024 * 1024;
+/** Pools of ten for each of the five stages, and sessions of their own for leaders and listeners. */
+const MOST_CONNECTIONS = 70;
+
+/** P8. Rows F09, F16 and F17 of the fault matrix; a backlog of millions is measured, not tested: docs/performance.md. */
+describePromise('P8: memory, queues and connections stay bounded whatever arrives', {}, (world) => {
+  it(
+    'while a burst comes in, the targets answer nothing, and a hundred clients send a byte now and then',
+    async () => {
+      const { sandbox, url, parts, postgres, toProduct } = world();
+      const [part] = parts;
+      await sendJson('PUT', `${sandbox}/faults`, [{ match: {}, effect: 'hang' }]);
+      const database = await Database.open({ url: postgres.url, name: 'test', max: 1 });
+      const slow = Array.from({ length: SLOW_CLIENTS }, () => slowClient(toProduct.port));
+      const before = await residentBytes(part!.metricsPort);
+      let [memory, connections, inFlight] = [0, 0, 0];
+      const look = async (): Promise<void> => {
+        memory = Math.max(memory, (await residentBytes(part!.metricsPort)) - before);
+        const [row] = await database.query<{ count: bigint }>(
+          "select count(*) from pg_stat_activity where application_name like 'crossdock%'",
+        );
+        connections = Math.max(connections, Number(row!.count));
+        const { flows } = await status(url);
+        inFlight = Math.max(inFlight, ...flows.map(({ unfinished }) => unfinished['inFlight']!));
+      };
+      let sending = true;
+      const looking = (async () => {
+        while (sending) await look();
+      })();
+      const answers = await sendAll(world());
+      await until(
+        () => status(url),
+        ({ capture, outbox }) => capture.pending + outbox.unpublished === 0,
+        { within: 60_000, what: 'all of it waits for the targets' },
+      );
+      await look();
+      sending = false;
+      await looking;
+      for (const socket of slow) socket.destroy();
+      await database.close();
+      expect([...answers.keys()].filter((code) => ![202, 429, 503].includes(code))).toEqual([]);
+      expect(memory).toBeLessThan(MORE_MEMORY);
+      expect(connections).toBeLessThan(MOST_CONNECTIONS);
+      expect(inFlight).toBeLessThanOrEqual(8 + 1); // the connection's concurrency, and an eighth more at hand
+
+      await sendJson('DELETE', `${sandbox}/faults`);
+      const accepted = answers.get(202)!;
+      await until(
+        () => status(url),
+        (answer) => settled(answer) && answer.flows[0]!.accepted === accepted,
+        { within: 120_000, what: 'all that was accepted arrives' },
+      );
+      const there = new Set((await effects(sandbox)).map(({ key }) => key));
+      expect(there.size).toBe(accepted);
+    },
+    PATIENCE_MS,
+  );
+});
+
+/** Every event once, so many at a time; answers with how often each status came. */
+async function sendAll({ hooks, secret }: World): Promise<Map<number, number>> {
+  const answers = new Map<number, number>();
+  let next = 0;
+  const client = async (): Promise<void> => {
+    while (next < EVENTS) {
+      const version: Version = { entity: 'customer', id: `b${next++}`, version: 1 };
+      const event = { id: webhookIdOf(version), type: 'customer.updated', data: dataOf(version) };
+      const { status: code } = await sendSigned(`${hooks}/acme-crm`, secret, event);
+      answers.set(code, (answers.get(code) ?? 0) + 1);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, client));
+  return answers;
+}
+
+/** Says that it will send a mebibyte, and sends a byte. */
+function slowClient(port: number): Socket {
+  const socket = connect(port, '127.0.0.1').on('error', () => {});
+  socket.write(
+    'POST /hooks/acme-crm HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n{',
+  );
+  return socket;
+}
+
+async function residentBytes(metricsPort: number): Promise<number> {
+  const text = await fetch(`http://127.0.0.1:${metricsPort}/metrics`).then((answer) => answer.text());
+  return Number(/^crossdock_process_resident_memory_bytes (\S+)$/m.exec(text)![1]);
+}

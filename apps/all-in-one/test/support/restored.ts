@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { customer, order, sendSigned } from './crm.ts';
+import { homeWith } from './home.ts';
+import { collect, freePorts, generatedSecretOf, spawnCommand, startProduct, until } from './product.ts';
+import { status, type Status } from './records.ts';
+import { end } from './stages.ts';
+import { effects } from './witness.ts';
+
+/** The product in one process on a database that a test disturbs, and the targets outside of both. */
+export interface RestoredWorld {
+  url: string;
+  sandbox: string;
+  /** orders of one customer each, by the webhook; throws unless each is taken */
+  send(ids: readonly string[]): Promise<void>;
+  /** the answer to one order */
+  order(id: string): Promise<{ status: number }>;
+  start(): Promise<void>;
+  kill(): Promise<void>;
+  /** `crossdock ...` on this world: what it prints; throws with its errors unless it ends with 0 */
+  crossdock(...args: string[]): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function startRestoredWorld(databaseUrl: string, folder: string): Promise<RestoredWorld> {
+  const ports = await freePorts();
+  const home = homeWith([['baseUrl: sandbox:', `baseUrl: http://127.0.0.1:${ports.sandbox}`]]);
+  const data = join(folder, 'product');
+  const env = { DATABASE_URL: databaseUrl, CROSSDOCK_DATA: data, CROSSDOCK_HOME: home.path };
+  const crossdock = async (...args: string[]): Promise<string> => {
+    const child = spawnCommand(args, env);
+    const output = collect(child);
+    const [code] = (await once(child, 'close')) as [number];
+    if (code !== 0) throw new Error(`crossdock ${args.join(' ')}: ${code} ${output()}`);
+    return output();
+  };
+  await crossdock('migrate');
+  const sandbox = spawnCommand(['run', 'sandbox'], {
+    ...env,
+    CROSSDOCK_SANDBOX_PORT: String(ports.sandbox),
+    CROSSDOCK_METRICS_PORT: '0',
+  });
+  collect(sandbox);
+  const options = { data, home: home.path, ports, sandboxElsewhere: true, env };
+  let product = await startProduct(options);
+  const at = `http://127.0.0.1:${ports.sandbox}`;
+  await until(
+    () => effects(at),
+    () => true,
+    { within: 60_000, what: 'the sandbox' },
+  );
+  const hook = `${product.url}/hooks/acme-crm`;
+  const secret = generatedSecretOf(data, 'acme-crm');
+  const sendOrder = (id: string) =>
+    sendSigned(hook, secret, { id: `o-${id}`, type: 'order.won', data: order(`o${id}`, `c${id}`) });
+  return {
+    url: product.url,
+    sandbox: at,
+    order: sendOrder,
+    send: async (ids) => {
+      for (const id of ids) {
+        const first = { id: `c-${id}`, type: 'customer.created', data: customer(`c${id}`) };
+        for (const { status: code, body } of [await sendSigned(hook, secret, first), await sendOrder(id)])
+          if (code !== 202 && code !== 200) throw new Error(`order ${id} was answered ${code} ${JSON.stringify(body)}`);
+      }
+    },
+    start: async () => {
+      product = await startProduct(options);
+    },
+    kill: () => product.kill(),
+    crossdock,
+    close: async () => {
+      await product.stop();
+      await end(sandbox, 'SIGTERM');
+      home.remove();
+    },
+  };
+}
+
+export const ordersAccepted = (answer: Status): number => answer.flows.find((flow) => flow.name === 'orders')!.accepted;
+
+/** Asks the status until it is so. */
+export const untilStatus = (url: string, good: (answer: Status) => boolean, what: string): Promise<Status> =>
+  until(() => status(url), good, { within: 60_000, what });
