@@ -1,4 +1,4 @@
-// Three tiers by file name; `npm test` runs all, `npm run check` only the unit tier.
+// Three tiers by file name; `npm test` runs all, `npm run check` only the unit tier. `npm run promises` is a run of its own.
 const project = (tier, extra = {}) => ({
   displayName: tier,
   testMatch: [`<rootDir>/{apps,libs,bench}/**/*.${tier}.spec.ts`],
@@ -30,7 +30,7 @@ const postgres = {
 };
 
 export default {
-  projects: [project('unit'), project('int', postgres), project('e2e', postgres)],
+  projects: [project('unit'), project('int', postgres), project('e2e', postgres), project('promises')],
   maxWorkers: 2,
   testTimeout: 30_000,
 };

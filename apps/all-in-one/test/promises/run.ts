@@ -27,6 +27,8 @@ export interface RunOptions {
   kills?: number;
   /** so long it may take to settle when everything is healed, ms; default a minute */
   settlesWithinMs?: number;
+  /** the targets stay sick to the end, and do what they do late within so many ms */
+  sickForMs?: number;
   /** done to the product while events come in; resolves with what it did */
   meanwhile?(world: World): Promise<string[]>;
 }
@@ -37,9 +39,13 @@ export interface RunResult {
   story: string;
   /** of the whole world */
   history: History;
+  /** ids of the records of this run begin with it */
+  tag: string;
   sent: number;
   effects: number;
+  /** rules of the plan that met a call */
   faultsApplied: number;
+  callsSpoilt: number;
   recoveredAfterMs: number;
 }
 
@@ -64,13 +70,19 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
   const harmed = harm.finally(() => (busy = false));
   let sent = 0;
   let faultsApplied = 0;
+  let callsSpoilt = 0;
   let planned = 0;
+  const count = async (): Promise<void> => {
+    const { rules, calls } = await applied(sandbox);
+    faultsApplied += rules;
+    callsSpoilt += calls;
+  };
   const sending = async (): Promise<void> => {
     do {
       const wave = recordsOf(random, `${tag}w${sent}-`, options);
       const hung = keyOf(random.pick(wave)[0]!);
       const plan = troubles.flatMap((trouble) => trouble.plan?.(random, hung) ?? []);
-      faultsApplied += await applied(sandbox);
+      await count();
       planned += plan.length;
       await sendJson('PUT', `${sandbox}/faults`, plan);
       sent += wave.flat().length;
@@ -91,11 +103,14 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
   // calm weather, sick targets: most calls that were to go wrong still have to be made
   await until(
     () => applied(sandbox),
-    (so) => faultsApplied + so >= planned / 4,
+    ({ rules }) => faultsApplied + rules >= planned / 4,
     { within: 20_000, what: 'the faults' },
   ).catch(() => undefined);
-  faultsApplied += await applied(sandbox);
-  await sendJson('DELETE', `${sandbox}/faults`);
+  const healTargets = async (): Promise<void> => {
+    await count();
+    await sendJson('DELETE', `${sandbox}/faults`);
+  };
+  if (options.sickForMs === undefined) await healTargets();
   world.toTargets.heal();
   world.toProduct.heal();
   const healedAt = performance.now();
@@ -103,7 +118,8 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
   const within = options.settlesWithinMs ?? 60_000;
   await until(() => status(url), atRest(), { within, what: 'all is settled' }).catch(() => undefined);
   const recoveredAfterMs = Math.round(performance.now() - healedAt);
-  await wait(Math.max(0, LATE_MS + 500 - recoveredAfterMs)); // what was to come late has come
+  if (options.sickForMs !== undefined) await healTargets();
+  await wait(Math.max(0, (options.sickForMs ?? LATE_MS) + 500 - recoveredAfterMs)); // what was to come late has come
   const history = await collectHistory(world);
   const anomalies = [...chronicle.fresh(checkHistory(history)), ...surprises(world)];
   const done = [...did, ...disturbed].flatMap((each) => each ?? []);
@@ -112,17 +128,22 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
     anomalies,
     story: `${sent} events, ${faultsApplied} faults, recovered after ${recoveredAfterMs} ms\n${story}`,
     history,
+    tag,
     sent,
     effects: history.effects.filter(({ key }) => key.includes(`:acme-${tag}w`)).length,
     faultsApplied,
+    callsSpoilt,
     recoveredAfterMs,
   };
 }
 
-/** How many rules of the plan have met a call. */
-async function applied(sandbox: string): Promise<number> {
+/** How many rules of the plan have met a call, and how many calls. */
+async function applied(sandbox: string): Promise<{ rules: number; calls: number }> {
   const { rules } = await getJson<{ rules: { applied: number }[] }>(`${sandbox}/faults`);
-  return rules.filter((rule) => rule.applied > 0).length;
+  return {
+    rules: rules.filter((rule) => rule.applied > 0).length,
+    calls: rules.reduce((total, rule) => total + rule.applied, 0),
+  };
 }
 
 /** Some process is killed, comes back, and a moment later the next one is. */

@@ -177,3 +177,20 @@ export const postgresCrashes: Trouble = {
     return did;
   },
 };
+
+export const SINGLE: readonly Trouble[] = [
+  timeoutAfterApply,
+  lateApply,
+  resets,
+  lyingErrors,
+  burst,
+  throttled,
+  slow,
+  garbage,
+  hungKey,
+  wayToTargets,
+  wayFromCrm,
+  postgresCrashes,
+  frozenProcesses,
+];
+export const EVERYTHING: readonly Trouble[] = [hungKey, sickTargets(40), wayToTargets, wayFromCrm, frozenProcesses];

@@ -1,0 +1,131 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { seeded } from '#testing';
+import { crashAtEach, crashesOf } from './crash.ts';
+import { bookedLate, TEN_TIMES_AS_FAST, WITHIN_SETTLE_MS } from './late.ts';
+import { run, type RunResult } from './run.ts';
+import { heading, rowOf, totalOf, type Row } from './table.ts';
+import * as trouble from './troubles.ts';
+import { startWorld, type World, type WorldOptions } from './world.ts';
+
+/** What `npm run promises` was told; scripts/promises.mjs. */
+const settings = JSON.parse(process.env['CROSSDOCK_TEST_PROMISES'] ?? '{}') as {
+  kills: number;
+  minutes: number;
+  seed: number;
+  log: 'postgres' | 'kafka';
+  stages: boolean;
+  only: string;
+};
+const { seed, log, stages } = settings;
+
+interface Harm {
+  fault: string;
+  rows: string;
+  /** gets its share of the kills */
+  killed: boolean;
+  do(world: World, seed: number, kills: number): Promise<RunResult>;
+}
+const SIZE = { customers: 10, orders: 15, versions: 5, paceMs: 1_500 };
+const harm = (fault: string, troubles: readonly trouble.Trouble[], rows?: string): Harm => ({
+  fault,
+  rows: rows ?? troubles.map((each) => each.rows).join(' '),
+  killed: true,
+  do: (world, mine, kills) => run(world, { seed: mine, ...SIZE, troubles, kills }),
+});
+const only = (each: trouble.Trouble): Harm => harm(each.name, [each]);
+
+const everything = harm('everything at once', trouble.EVERYTHING, 'F69');
+const crashPoints: Harm = {
+  fault: 'death at every crash point',
+  rows: 'F01-F31 F56',
+  killed: false,
+  do: (world, mine) => {
+    const crashes = crashesOf(log);
+    const troubles = [trouble.resets];
+    return run(world, { seed: mine, ...SIZE, troubles, meanwhile: () => crashAtEach(world, crashes, mine) });
+  },
+};
+const late: Harm = {
+  fault: '1,000 orders booked late',
+  rows: 'F43',
+  killed: false,
+  do: (world, mine) => bookedLate(world, { seed: mine, orders: 1_000, afterMs: WITHIN_SETTLE_MS }),
+};
+/** Tier C: what was sent and not answered can be neither repeated nor looked up. */
+const NEVER: WorldOptions = {
+  home: [
+    ['repeatIsSafe: { create: look-first }', 'repeatIsSafe: never'],
+    ['repeatIsSafe: by-idempotency-key', 'repeatIsSafe: never'],
+  ],
+};
+const WORLDS: readonly { tiers: string; options: WorldOptions; harms: readonly Harm[] }[] = [
+  {
+    tiers: 'A B',
+    options: {},
+    harms: [
+      harm('kill -9', [], 'F01-F31 F56'),
+      ...trouble.SINGLE.map(only),
+      everything,
+      ...(stages ? [] : [crashPoints]), // of the stages apart one of two would die, which the kills do
+    ],
+  },
+  {
+    tiers: 'A C',
+    options: NEVER,
+    harms: [trouble.timeoutAfterApply, trouble.resets, trouble.garbage]
+      .map(only)
+      .concat(everything)
+      .map((each) => ({ ...each, fault: `${each.fault}, tier C` })),
+  },
+  { tiers: 'A B', options: TEN_TIMES_AS_FAST, harms: [late] },
+];
+
+describe('the promises, by force', () => {
+  const done: Row[] = [];
+  const wrong: string[] = [];
+  const write = (text: string): void => void process.stdout.write(`${text}\n`);
+  const until = performance.now() + settings.minutes * 60_000;
+  const chosen = WORLDS.map((each) => ({
+    ...each,
+    harms: each.harms.filter(({ fault }) => fault.includes(settings.only)),
+  }));
+  const shares = chosen.flatMap(({ harms }) => harms.filter(({ killed }) => killed)).length;
+  let killedRows = 0;
+  const share = ({ killed }: Harm): number =>
+    killed ? Math.floor(settings.kills / shares) + (killedRows++ < settings.kills % shares ? 1 : 0) : 0;
+
+  write(`log ${log}, ${stages ? 'stages as processes' : 'all in one process'}, seed ${seed}`);
+  write(heading());
+  afterAll(() => write(totalOf(done)));
+
+  it.each(chosen.filter(({ harms }) => harms.length > 0))(
+    'hold in tiers $tiers',
+    async ({ tiers, options, harms }) => {
+      const world = await startWorld({ ...options, log, stages });
+      try {
+        for (const each of harms) {
+          const kills = share(each);
+          if (performance.now() > until) {
+            write(`${each.fault}: not begun, ${settings.minutes} minutes are over`);
+            continue;
+          }
+          const mine = seed + seeded(seed).below(1_000) + each.fault.length; // the same whatever else is chosen
+          const again = `npm run promises -- --seed ${seed} --kills ${kills} --log ${log}${stages ? ' --stages' : ''} --only '${each.fault}'`;
+          try {
+            const result = await each.do(world, mine, kills);
+            const row = { fault: each.fault, rows: each.rows, tiers, seed: mine, kills, result };
+            done.push(row);
+            write(rowOf(row));
+            if (result.anomalies.length > 0) wrong.push(`${each.fault}\n${result.story}\nagain: ${again}`);
+          } catch (error) {
+            wrong.push(`${each.fault}\n${error instanceof Error ? error.stack : String(error)}\nagain: ${again}`);
+          }
+        }
+      } finally {
+        await world.close();
+      }
+      expect(wrong.splice(0).join('\n\n')).toBe('');
+    },
+    (settings.minutes + 15) * 60_000,
+  );
+});

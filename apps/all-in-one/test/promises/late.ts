@@ -1,0 +1,41 @@
+import { run, type RunResult } from './run.ts';
+import type { World, WorldOptions } from './world.ts';
+
+/**
+ * As in operation, ten times as fast: an answer is waited for 0.5 s instead of 5 s, the settle time is 1 s instead of 10 s.
+ * The breaker stays out of it: every call is one of those that time out.
+ */
+export const TEN_TIMES_AS_FAST: WorldOptions = {
+  home: [
+    ['timeout: 1s', 'timeout: 500ms'],
+    ['settle: 3s', 'settle: 1s'],
+    ['concurrency: 8', 'concurrency: 32'],
+    ['allowPrivate: true', 'allowPrivate: true\n    breaker: { minimum: 10000 }'],
+  ],
+};
+/** The ERP books an order 5 s after we gave up waiting; here 0.5 s after. */
+export const WITHIN_SETTLE_MS = 1_000;
+/** Long after the second empty look, which comes with the end of the settle time. */
+export const BEYOND_SETTLE_MS = 4_000;
+
+/** Orders that the ERP books so long after they were sent, `times` of them or all. Others and what is sent again it books at once. */
+export function bookedLate(
+  world: World,
+  { seed, orders, afterMs, times }: { seed: number; orders: number; afterMs: number; times?: number },
+): Promise<RunResult> {
+  const rule = { match: { method: 'POST', path: '^/sales-orders$' }, effect: { kind: 'apply-late', afterMs } };
+  const trouble = { name: 'booked late', rows: 'F43', plan: () => [{ ...rule, ...(times && { times }) }] };
+  return run(world, {
+    seed,
+    customers: Math.ceil(orders / 25),
+    orders,
+    versions: 1,
+    refused: 0,
+    troubles: [trouble],
+    sickForMs: afterMs,
+  });
+}
+
+/** How often an order was created in the ERP by a run, all orders together. */
+export const created = ({ history }: RunResult): number =>
+  history.effects.filter(({ document, operation }) => document === 'salesOrder' && operation === 'create').length;

@@ -1,0 +1,70 @@
+import { ANOMALY_CLASSES, countAnomalies, type AnomalyClass } from '#testing';
+import type { RunResult } from './run.ts';
+
+export interface Row {
+  fault: string;
+  /** of the fault matrix */
+  rows: string;
+  tiers: string;
+  seed: number;
+  kills: number;
+  result: RunResult;
+}
+
+const COLUMNS = [
+  ['fault', 26],
+  ['rows', 13],
+  ['tiers', 6],
+  ['kills', 6],
+  ['events', 7],
+  ['effects', 8],
+  ['spoilt', 7],
+  ['parked', 7],
+  ...ANOMALY_CLASSES.map((name) => [name, name.length + 1] as const),
+  ['recovered', 10],
+] as const;
+
+const line = (cells: readonly (string | number)[]): string =>
+  cells
+    .map((cell, n) => (n < 3 ? String(cell).padEnd(COLUMNS[n]![1]) : String(cell).padStart(COLUMNS[n]![1])))
+    .join(' ');
+
+export const heading = (): string => line(COLUMNS.map(([name]) => name));
+
+/** `spoilt`: calls of the targets that went wrong by plan. `recovered`: from healing to rest. */
+export function rowOf({ fault, rows, tiers, kills, result }: Row): string {
+  const counts = countAnomalies(result.anomalies);
+  return line([
+    fault,
+    rows,
+    tiers,
+    kills,
+    result.sent,
+    result.effects,
+    result.callsSpoilt,
+    parkedIn(result),
+    ...ANOMALY_CLASSES.map((name) => counts[name]),
+    `${(result.recoveredAfterMs / 1000).toFixed(1)} s`,
+  ]);
+}
+
+export function totalOf(rows: readonly Row[]): string {
+  const total = (of: (row: Row) => number): number => rows.reduce((sum, row) => sum + of(row), 0);
+  const count = (name: AnomalyClass): number => total(({ result }) => countAnomalies(result.anomalies)[name]);
+  const longest = Math.max(0, ...rows.map(({ result }) => result.recoveredAfterMs)) / 1000;
+  return line([
+    'all',
+    '',
+    '',
+    total(({ kills }) => kills),
+    total(({ result }) => result.sent),
+    total(({ result }) => result.effects),
+    total(({ result }) => result.callsSpoilt),
+    total(({ result }) => parkedIn(result)),
+    ...ANOMALY_CLASSES.map(count),
+    `${longest.toFixed(1)} s`,
+  ]);
+}
+
+const parkedIn = ({ history, tag }: RunResult): number =>
+  history.reports.filter(({ status, key }) => status === 'PARKED' && key.includes(`:acme-${tag}w`)).length;
