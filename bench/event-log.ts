@@ -6,6 +6,7 @@ import type { EventLog, LogRecord, TopicDeclaration } from '#contracts';
 import { Database, migrate, startEmbeddedPostgres } from '#db';
 import { chooseKafka, openEventLog } from '#event-log';
 import { packageRoot } from '#platform';
+import { printReport, quantile, type Comparison, type Report } from './kit/report.ts';
 
 const RECORDS = 20_000;
 const BATCH = 500;
@@ -29,18 +30,33 @@ type Append = (records: readonly LogRecord[]) => Promise<void>;
  * handler, on both adapters. Beside each what the same store does without our rules: a bare insert without offsets, and
  * kafkajs's ordinary send(), which loses acknowledged records when a leader dies.
  */
-export default async function run(): Promise<void> {
+export default async function run(): Promise<Report> {
   const dir = mkdtempSync(join(tmpdir(), 'crossdock-bench-'));
   chmodSync(dir, 0o755);
   try {
-    await onPostgres(dir);
-    await onKafka(dir);
+    const found = [await onPostgres(dir), await onKafka(dir)];
+    const report: Report = {
+      setup: [
+        `${RECORDS.toLocaleString('en')} records of 1 KiB, ${BATCH} a call, ${PARALLEL} calls at a time; ${ROUNDS} rounds, alternating, medians`,
+        ...found.map(({ how }) => how),
+      ],
+      comparisons: found.flatMap(({ comparison }) => comparison ?? []),
+      figures: Object.assign({}, ...found.map(({ figures }) => figures)),
+    };
+    printReport(report);
+    return report;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-async function onPostgres(dir: string): Promise<void> {
+interface Found {
+  how: string;
+  comparison?: Comparison;
+  figures: Record<string, number>;
+}
+
+async function onPostgres(dir: string): Promise<Found> {
   const server = await startEmbeddedPostgres({ dataDir: join(dir, 'postgres') });
   await migrate(server.url);
   const database = await Database.open({ url: server.url, name: 'bench' });
@@ -52,16 +68,17 @@ async function onPostgres(dir: string): Promise<void> {
       records.map((record) => record.value),
       records.map((record) => JSON.stringify(record.headers)),
     ]));
-  await measure('PostgreSQL', log, 'a bare insert', bare);
+  const found = await measure('PostgreSQL', log, 'a bare insert', bare);
   await log.close();
   await database.close();
   await server.stop();
+  return { how: 'PostgreSQL: our own, beside it a bare insert without offsets', ...found };
 }
 
-async function onKafka(dir: string): Promise<void> {
+async function onKafka(dir: string): Promise<Found> {
   const jarsDir = join(packageRoot(), '.crossdock', 'kafka-jars');
   const chosen = await chooseKafka({ dataDir: dir, jarsDir }).catch((error: Error) => error.message);
-  if (typeof chosen === 'string') return void process.stdout.write(`  Kafka: not measured, ${chosen}\n`);
+  if (typeof chosen === 'string') return { how: `Kafka: not measured, ${chosen}`, figures: {} };
   const log = await openEventLog({ kafka: { brokers: chosen.brokers } });
   const producer = new kafkajs.Kafka({ brokers: chosen.brokers, logLevel: kafkajs.logLevel.NOTHING }).producer({
     idempotent: true,
@@ -73,13 +90,14 @@ async function onKafka(dir: string): Promise<void> {
     const messages = records.map(({ key, value, headers }) => ({ key, value, headers: { ...headers } }));
     await producer.send({ topic: TOPIC.name, acks: -1, messages });
   };
-  await measure(`Kafka (${chosen.how})`, log, 'the ordinary send()', ordinary);
+  const found = await measure('Kafka', log, 'the ordinary send()', ordinary);
   await producer.disconnect();
   await log.close();
   await chosen.stop();
+  return { how: `Kafka: ${chosen.how}, beside it kafkajs's ordinary send()`, ...found };
 }
 
-async function measure(name: string, log: EventLog, peer: string, append: Append): Promise<void> {
+async function measure(name: string, log: EventLog, peer: string, append: Append): Promise<Omit<Found, 'how'>> {
   await log.ensureTopics([TOPIC]);
   const ours: number[] = [];
   const theirs: number[] = [];
@@ -87,10 +105,16 @@ async function measure(name: string, log: EventLog, peer: string, append: Append
     ours.push(await appendRate((records) => log.append(records)));
     theirs.push(await appendRate(append));
   }
-  const [own, other] = [median(ours), median(theirs)];
-  const say = (line: string): void => void process.stdout.write(`  ${line}\n`);
-  say(`${name}: append ${whole(own)}/s, ${peer} ${whole(other)}/s: ${(own / other).toFixed(2)} of it`);
-  say(`${name}: read ${whole(await readRate(log))}/s; append to handler ${await hopTimes(log)}`);
+  const read = await readRate(log);
+  const hops = await hopTimes(log);
+  return {
+    comparison: { figure: `appended to ${name}`, unit: '1/s', ours, peer, theirs },
+    figures: {
+      [`read from ${name}, 1/s`]: read,
+      [`append to handler on ${name}, p50, ms`]: quantile(hops, 0.5),
+      [`append to handler on ${name}, p99, ms`]: quantile(hops, 0.99),
+    },
+  };
 }
 
 async function appendRate(append: Append): Promise<number> {
@@ -129,7 +153,7 @@ async function readRate(log: EventLog): Promise<number> {
 }
 
 /** One record at a time, the next one when the last has been handled. */
-async function hopTimes(log: EventLog): Promise<string> {
+async function hopTimes(log: EventLog): Promise<number[]> {
   await log.ensureTopics([{ ...TOPIC, name: 'bench.hop.v1' }]);
   let arrived: () => void = () => {};
   const running = await log.subscribe({
@@ -147,8 +171,7 @@ async function hopTimes(log: EventLog): Promise<string> {
     took.push(performance.now() - began);
   }
   await running.stop();
-  took.sort((a, b) => a - b);
-  return `p50 ${took[HOPS / 2]!.toFixed(1)} ms, p99 ${took[Math.floor(HOPS * 0.99)]!.toFixed(1)} ms`;
+  return took;
 }
 
 const record = (key: string, value: Buffer): LogRecord => ({
@@ -157,5 +180,3 @@ const record = (key: string, value: Buffer): LogRecord => ({
   value,
   headers: { ce_id: '4d7c1f0e', ce_type: 'crm.order.won' },
 });
-const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;
-const whole = (value: number): string => Math.round(value).toLocaleString('en');

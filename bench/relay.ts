@@ -1,24 +1,19 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type {
-  EventLog,
-  LogRecord,
-  GroupPosition,
-  PartitionLag,
-  RunningSubscription,
-  TopicDeclaration,
-} from '#contracts';
+import type { EventLog, TopicDeclaration } from '#contracts';
 import { Database, migrate, startEmbeddedPostgres } from '#db';
-import { openEventLog } from '#event-log';
-import { readEnvironment } from '#platform';
+import { chooseKafka, openEventLog } from '#event-log';
+import { packageRoot } from '#platform';
 import { Relay } from '../apps/relay/src/relay.ts';
+import { Nowhere } from './kit/nowhere.ts';
+import { median, printReport, type Comparison, type Report } from './kit/report.ts';
 
-const ROWS = 50_000;
+const ROWS = 100_000;
 /** the peer is slow enough to be measured on fewer */
 const PEER_ROWS = 20_000;
 const ROUNDS = 3;
-const PAYLOAD = 300;
+const PAYLOAD = 1_024;
 const TOPIC: TopicDeclaration = {
   name: 'bench.relay.v1',
   partitions: 12,
@@ -37,21 +32,23 @@ interface Drained {
 /**
  * Draining a backlog through the relay, beside the usual claim-and-mark relay (lease, send, mark, batches of 100) on the
  * same rows, server and log, interleaved. `nowhere` takes records at once and shows the relays alone; the log in
- * PostgreSQL costs both the same insert; Kafka where KAFKA_BROKERS says so. Goal (with issue 1): 10 times the peer on Kafka.
+ * PostgreSQL costs both the same insert; Kafka where a broker can be had. Goal: 10 times the peer on Kafka.
  */
-export default async function run(): Promise<void> {
+export default async function run(): Promise<Report> {
   const dataDir = mkdtempSync(join(tmpdir(), 'crossdock-bench-'));
   chmodSync(dataDir, 0o755);
   const server = await startEmbeddedPostgres({ dataDir });
   await migrate(server.url);
   const database = await Database.open({ url: server.url, name: 'bench', max: 6 });
-  const { kafka } = readEnvironment();
-  const sasl = kafka?.sasl && { ...kafka.sasl, password: kafka.sasl.password.reveal() };
+  const jarsDir = join(packageRoot(), '.crossdock', 'kafka-jars');
+  const kafka = await chooseKafka({ dataDir: join(dataDir, 'kafka'), jarsDir }).catch(() => undefined);
   const logs: [string, EventLog][] = [
     ['nowhere', new Nowhere()],
     ['log in PostgreSQL', await openEventLog({ database })],
   ];
-  if (kafka) logs.push(['Kafka', await openEventLog({ kafka: { ...kafka, sasl } })]);
+  if (kafka) logs.push(['Kafka', await openEventLog({ kafka: { brokers: kafka.brokers } })]);
+  const comparisons: Comparison[] = [];
+  const figures: Record<string, number> = {};
   try {
     await fill(database);
     for (const [name, log] of logs) {
@@ -62,14 +59,40 @@ export default async function run(): Promise<void> {
         ours.push(await drainOurs(database, log));
         peer.push(await drainPeer(database, log));
       }
-      print(name, median(ours), median(peer));
+      comparisons.push(compared(name, ours, peer));
+      figures[`CPU of our Node per row into ${name}, us`] = median(ours.map(({ cpuMicros }) => cpuMicros));
+      figures[`CPU of the peer's Node per row into ${name}, us`] = median(peer.map(({ cpuMicros }) => cpuMicros));
     }
   } finally {
     for (const [, log] of logs) await log.close();
+    await kafka?.stop();
     await database.close();
     await server.stop();
     rmSync(dataDir, { recursive: true, force: true });
   }
+  const report: Report = {
+    setup: [
+      `${ROWS.toLocaleString('en')} rows of 1 KiB, of which the peer gets ${PEER_ROWS.toLocaleString('en')}; ${ROUNDS} rounds, alternating, medians`,
+      'claim and mark: lease the oldest 100, send, mark, as outbox libraries do it; the same rows, log and process as ours',
+      kafka ? `Kafka: ${kafka.how}` : 'Kafka: no broker could be had',
+    ],
+    comparisons,
+    figures,
+  };
+  printReport(report);
+  return report;
+}
+
+function compared(log: string, ours: readonly Drained[], theirs: readonly Drained[]): Comparison {
+  const rates = (runs: readonly Drained[]): number[] => runs.map(({ perSecond }) => perSecond);
+  return {
+    figure: `rows relayed into ${log}`,
+    unit: '1/s',
+    ours: rates(ours),
+    peer: 'claim and mark',
+    theirs: rates(theirs),
+    goal: log === 'Kafka' ? { atLeast: 10 } : undefined,
+  };
 }
 
 async function fill(database: Database): Promise<void> {
@@ -142,36 +165,6 @@ async function measured(rows: number, work: () => Promise<void>): Promise<Draine
   const seconds = (performance.now() - began) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   return { perSecond: rows / seconds, cpuMicros: (user + system) / rows };
-}
-
-function median(runs: readonly Drained[]): Drained {
-  return runs.toSorted((a, b) => a.perSecond - b.perSecond)[runs.length >> 1]!;
-}
-
-function print(name: string, ours: Drained, peer: Drained): void {
-  const show = ({ perSecond, cpuMicros }: Drained): string =>
-    `${Math.round(perSecond).toLocaleString('en')} rows/s, ${cpuMicros.toFixed(1)} us CPU of Node per row`;
-  say(`  ${name}`);
-  say(`    relay            ${show(ours)}`);
-  say(`    claim and mark   ${show(peer)}`);
-  say(`    ratio            ${(ours.perSecond / peer.perSecond).toFixed(1)}`);
-}
-
-/** Takes records and forgets them. */
-class Nowhere implements EventLog {
-  async append(_records: readonly LogRecord[]): Promise<void> {}
-  async ensureTopics(): Promise<void> {}
-  subscribe(): Promise<RunningSubscription> {
-    throw new Error('nothing to read');
-  }
-  async lag(): Promise<PartitionLag[]> {
-    return [];
-  }
-  async positions(): Promise<GroupPosition[]> {
-    return [];
-  }
-  async ping(): Promise<void> {}
-  async close(): Promise<void> {}
 }
 
 function say(line: string): void {

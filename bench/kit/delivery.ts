@@ -152,25 +152,28 @@ async function fill(brokers: string[], topic: string): Promise<void> {
   await log.ensureTopics([...declared, plain]);
   for (let from = 0; from < EVENTS; from += 2_000) {
     const batch = Array.from({ length: Math.min(2_000, EVENTS - from) }, (_, n) => from + n);
-    await log.append(batch.map((n) => ({ topic, key: keyOf(n), value: bodyOf(n), headers: {} })));
+    await log.append(batch.map((n) => ({ topic, key: keyOf(n, KEYS), value: bodyOf(n, KEYS), headers: {} })));
     for (const round of rounds) await log.append(batch.map((n) => documentOf(connectionOf(round), n)));
   }
   await log.close();
 }
 
-const keyOf = (n: number): string => `k${n % KEYS}`;
-const versionOf = (n: number): number => Math.floor(n / KEYS) + 1;
-const bodyOf = (n: number): Buffer =>
-  Buffer.from(JSON.stringify({ externalId: keyOf(n), name: String(versionOf(n)), active: true, note: PADDING }));
+const keyOf = (n: number, keys: number): string => `k${n % keys}`;
+const versionOf = (n: number, keys: number): number => Math.floor(n / keys) + 1;
+const bodyOf = (n: number, keys: number): Buffer =>
+  Buffer.from(
+    JSON.stringify({ externalId: keyOf(n, keys), name: String(versionOf(n, keys)), active: true, note: PADDING }),
+  );
 
 /** As the mapper writes it: the body in its frame, everything else in headers. */
-function documentOf(connection: string, n: number): LogRecord {
-  const id = eventId({ tenant: 't', source: connection, entity: 'e', recordId: keyOf(n), sourceEventId: String(n) });
+export function documentOf(connection: string, n: number, keys = KEYS): LogRecord {
+  const recordId = keyOf(n, keys);
+  const id = eventId({ tenant: 't', source: connection, entity: 'e', recordId, sourceEventId: String(n) });
   const now = new Date().toISOString();
   return {
     topic: documentTopic('erp/customer', connection, 'entry'),
-    key: `t:e:${keyOf(n)}`,
-    value: frame(1, bodyOf(n)),
+    key: `t:e:${recordId}`,
+    value: frame(1, bodyOf(n, keys)),
     headers: documentToHeaders({
       kind: 'document',
       flow: connection,
@@ -184,8 +187,8 @@ function documentOf(connection: string, n: number): LogRecord {
       source: 'bench',
       tenant: 't',
       entity: 'e',
-      recordId: keyOf(n),
-      aggregateVersion: BigInt(versionOf(n)),
+      recordId,
+      aggregateVersion: BigInt(versionOf(n, keys)),
       correlationId: id,
       hopCount: 0,
       acceptedAt: now,
