@@ -2,8 +2,9 @@ import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown
 import { CrossdockError, declareTopics, type EventLog } from '#contracts';
 import { Database } from '#db';
 import { openEventLog } from '#event-log';
-import { countUnpublished } from '#outbox';
+import { countUnpublished, type OpenTransaction } from '#outbox';
 import { ENVIRONMENT, Health, logger, Metrics, type Environment } from '#platform';
+import { watchForgotten } from './forgotten.ts';
 import { HistoryWatch } from './history-watch.ts';
 import { Relay } from './relay.ts';
 import { startUpkeep } from './upkeep.ts';
@@ -22,6 +23,7 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
   #relay: Relay | undefined;
   #history: HistoryWatch | undefined;
   #stopUpkeep: (() => Promise<void>) | undefined;
+  #stopForgotten: (() => Promise<void>) | undefined;
   #counted = 0;
 
   constructor(
@@ -47,20 +49,37 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
     const witnesses = [fileWitness(data), ...(kafka ? [logWitness(eventLog)] : [])];
     const history = (this.#history = new HistoryWatch({ database, witnesses, surprised }));
     await history.start();
-    const relay = (this.#relay = new Relay({ database, log: eventLog, surprised }));
+    const relay = (this.#relay = new Relay({
+      database,
+      log: eventLog,
+      beforeLeading: () => history.look(),
+      surprised,
+    }));
     await relay.start();
     this.#stopUpkeep = startUpkeep(database, surprised);
+    this.#stopForgotten = watchForgotten({ database, found: (open) => this.#held(open), surprised });
     this.#health.register('relay: database', async () => void (await database.query('select 1')));
     this.#health.register('relay: log', () => eventLog.ping());
     this.#metrics.onScrape(() => this.#collect(database, relay, history));
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.#stopForgotten?.();
     await this.#stopUpkeep?.();
     await this.#history?.stop();
     await this.#relay?.stop();
     await this.#log?.close();
     await this.#database?.close();
+  }
+
+  #held(open: OpenTransaction | undefined): void {
+    this.#metrics.reset('openTransaction');
+    if (open)
+      this.#metrics.set(
+        'openTransaction',
+        { application: open.application, pid: String(open.pid) },
+        open.since.getTime() / 1000,
+      );
   }
 
   async #collect(database: Database, relay: Relay, history: HistoryWatch): Promise<void> {

@@ -18,6 +18,8 @@ export interface RelayOptions {
   batch?: { rows: number; bytes: number };
   standBy?: { everyMs: number; frozenMs: number };
   patienceMs?: number;
+  /** awaited before it leads: throws while nobody can say that the database is what it was */
+  beforeLeading?(): Promise<void>;
   /** one line per surprise; never a payload */
   surprised(message: string, cause?: unknown): void;
 }
@@ -102,6 +104,7 @@ export class Relay {
       const leadership = await claimLeadership(session, shard);
       if (stop.aborted) return;
       if (leadership) {
+        await this.#options.beforeLeading?.();
         // crashpoint relay.after-lease
         this.state.leads = true;
         this.state.epoch = leadership.epoch;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { clonedDatabase, type ClonedDatabase } from '#testing';
+import { clonedDatabase, TcpProxy, type ClonedDatabase } from '#testing';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Database } from './database.ts';
 
@@ -92,6 +92,20 @@ describe('the database', () => {
     await stop();
     await database.close();
     await way.end();
+  });
+
+  it('closes its listening connections and sessions in time when the server hangs', async () => {
+    const { proxy, url } = await TcpProxy.before(clone.url);
+    const database = await Database.open({ url, name: 'hung', max: 1 });
+    const stop = await database.listen('hung', () => {});
+    const session = await database.session();
+    proxy.toServer = { swallow: true };
+    const began = performance.now();
+    await Promise.all([stop(), session.close()]);
+    expect(performance.now() - began).toBeLessThan(10_000);
+    proxy.reset();
+    await proxy.close();
+    await database.close();
   });
 
   it('refuses a status transition that is not in the table', async () => {

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { CrossdockError } from '#contracts';
+import { endClient } from './end-client.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { isUnavailable, isSerialisation } from './failures.ts';
 import { listen } from './listen.ts';
@@ -167,7 +168,7 @@ export class Database implements Queryable {
       },
       close: async () => {
         this.#sessions.delete(session);
-        await client.end().catch(() => {});
+        await endClient(client);
       },
     };
     this.#sessions.add(session);

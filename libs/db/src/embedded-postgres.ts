@@ -68,11 +68,21 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       ...(user === undefined ? {} : { uid: user, gid: user }),
     },
   );
-  const url = `postgres://crossdock:${password}@127.0.0.1:${port}/crossdock`;
+  const url = addressOf(password, port);
   await ready(child, url, port);
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   return { url, port, pid: child.pid!, ended, stop: () => stop(child) };
 }
+
+/** The address that the server of this folder has while it runs; undefined where there never was one. */
+export function embeddedAddress(home: string): string | undefined {
+  const [password, port] = ['password', 'port'].map((name) => join(home, name));
+  if (!existsSync(password!) || !existsSync(port!)) return undefined;
+  return addressOf(readFileSync(password!, 'utf8').trim(), Number(readFileSync(port!, 'utf8')));
+}
+
+const addressOf = (password: string, port: number): string =>
+  `postgres://crossdock:${password}@127.0.0.1:${port}/crossdock`;
 
 /** Stops a server left behind and removes its data; the copied binaries stay. The caller holds the folder's lock. */
 export async function removeEmbeddedPostgres(dataDir: string): Promise<void> {

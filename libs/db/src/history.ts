@@ -69,7 +69,9 @@ const MARK = `
     returning *
   ) select id, generation, mark, marked_at as at from marked`;
 
+/** The log in this database went back with it: whoever reads it must take its partitions anew (see `may_commit`). */
 const DOUBT = `
+  with taken as (delete from ${SCHEMA}.log_group_lease)
   update ${SCHEMA}.history set state = 'doubted', reason = $1, doubted_at = clock_timestamp(), vouched_until = marked_at,
     witnessed_until = $2, generation = greatest(generation, $3) + 1, reported_at = null, report = null
   where state = 'trusted'`;

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { endClient } from './end-client.ts';
 
 /** ms between the end of a connection, or a try that failed, and the next try */
 const AGAIN_MS = 250;
@@ -42,7 +43,7 @@ async function connect(
 ): Promise<Open> {
   const client = new pg.Client(config);
   const ended = new Promise<void>((resolve) => client.once('end', resolve));
-  const end = (): Promise<void> => client.end().catch(() => {});
+  const end = (): Promise<void> => endClient(client);
   client.on('notification', (message) => heard(message.payload));
   client.on('error', () => {}); // its end follows
   try {

@@ -32,6 +32,18 @@ describe('the partitions of the outbox', () => {
     expect(await home(5_000_001n)).toBe('outbox_2');
   });
 
+  it('take in what strayed into the default one before they are attached, and lose nothing of it', async () => {
+    await insert(5_000_001n);
+    await insert(12_000_000n);
+    await insert(15_000_001n);
+    expect(await home(5_000_001n)).toBe('outbox_default');
+    await clone.database.query("select setval('outbox_id', 12000000)");
+    expect(await extendOutbox(clone.database)).toEqual(['outbox_2', 'outbox_3']);
+    expect(await home(5_000_001n)).toBe('outbox_2');
+    expect(await home(12_000_000n)).toBe('outbox_3');
+    expect(await home(15_000_001n)).toBe('outbox_default');
+  });
+
   it('are dropped when published, old and finished, and not before', async () => {
     await clone.database.query("select setval('outbox_id', 5000010)");
     await extendOutbox(clone.database);

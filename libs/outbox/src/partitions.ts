@@ -22,6 +22,11 @@ const PARTITIONS = `
     and pg_get_expr(child.relpartbound, child.oid) <> 'DEFAULT'
   order by "end"`;
 
+/** PostgreSQL refuses a partition while the default one holds rows of its range: a sequence was set ahead, or nobody made one in time. */
+const MOVE = (name: string): string => `
+  with strayed as (delete from ${SCHEMA}.outbox_default where id >= $1 and id < $2 returning *)
+  insert into ${SCHEMA}.${name} select * from strayed`;
+
 /**
  * Makes the next partition in time, so that no row falls into the default one. Called by the relay's leader at its
  * start and every hour; the names of what it made.
@@ -32,10 +37,13 @@ export async function extendOutbox(database: Database): Promise<string[]> {
     const partitions = await tx.query<Partition>(PARTITIONS);
     let end = partitions.at(-1)!.end;
     const made: string[] = [];
+    if (sequence!.last_value + AHEAD < end) return made;
+    await tx.query(`lock table ${SCHEMA}.outbox_default in access exclusive mode`); // nothing strays while we move
     while (sequence!.last_value + AHEAD >= end) {
       const name = `outbox_${(end - 1n) / SIZE + 1n}`;
       // attached, not created in place: that would lock out every append until the longest transaction has ended
       await tx.query(`create table ${SCHEMA}.${name} (like ${SCHEMA}.outbox including defaults including indexes)`);
+      await tx.query(MOVE(name), [end, end + SIZE]);
       await tx.query(
         `alter table ${SCHEMA}.outbox attach partition ${SCHEMA}.${name} for values from (${end}) to (${end + SIZE})`,
       );

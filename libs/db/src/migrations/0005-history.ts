@@ -46,6 +46,11 @@ export class History0005 implements MigrationInterface {
       create function may_draw() returns boolean language sql stable as $$
         select state = 'trusted' or reported_at is not null from crossdock.history
       $$;
+      -- Asked by whatever notes how far a topic was read: in memory a reader may be ahead of a log that went back with its
+      -- database. Doubt takes the readers' leases away; what they take anew begins where this database says.
+      create function may_commit() returns boolean language sql stable as $$
+        select mark = 0 or state = 'doubted' or server_started_at = pg_postmaster_start_time() from crossdock.history
+      $$;
     `);
   }
 
