@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments, parse } from 'yaml';
-import { packageRoot, VARIABLES } from '#platform';
+import { METRICS, packageRoot, VARIABLES } from '#platform';
 
 /** No container engine runs in the tests: what can be known of the layouts without one is held here. */
 const root = packageRoot();
@@ -19,11 +20,13 @@ interface Container {
   startupProbe?: unknown;
   readinessProbe?: unknown;
   livenessProbe?: unknown;
+  lifecycle?: { preStop?: { sleep?: { seconds: number } } };
 }
 interface Manifest {
   kind: string;
   metadata: { name: string };
   spec: {
+    replicas?: number;
     template: {
       spec: {
         automountServiceAccountToken: boolean;
@@ -74,12 +77,19 @@ describe('the Kubernetes layout', () => {
       expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(30);
       const [container] = pod.containers;
       expect(container!.args).toEqual(['run', manifest.metadata.name]);
+      // the balancers hear of it first; then comes SIGTERM, and both fit into the grace period
+      const seconds = container!.lifecycle!.preStop!.sleep!.seconds;
+      expect(seconds).toBeGreaterThan(0);
+      expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(28 + seconds);
+      expect(manifest.spec.replicas).toBeGreaterThan(1);
       expect([container!.startupProbe, container!.readinessProbe, container!.livenessProbe]).not.toContain(undefined);
     }
   });
 });
 
 interface Service {
+  deploy?: { replicas: number };
+  network_mode?: string;
   command?: string[];
   ports?: string[];
   environment?: Record<string, string>;
@@ -95,6 +105,15 @@ describe('the compose layout', () => {
     for (const stage of [...STAGES, 'sandbox']) expect(compose.services[stage]!.command).toEqual(['run', stage]);
   });
 
+  it('runs several of each stage that works on what comes in', () => {
+    for (const stage of ['capture', 'relay', 'mapper'])
+      expect(compose.services[stage]!.deploy!.replicas).toBeGreaterThan(1);
+    const deliveries = Object.values(compose.services).filter(({ command }) => command?.join(' ') === 'run delivery');
+    expect(deliveries).toHaveLength(2);
+    // a port for each replica
+    expect(compose.services['capture']!.ports).toEqual(['127.0.0.1:8081-8082:8080']);
+  });
+
   it('publishes ports on the loopback address only', () => {
     for (const service of Object.values(compose.services))
       for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
@@ -106,5 +125,39 @@ describe('the compose layout', () => {
     for (const stage of STAGES)
       for (const name of Object.keys(compose.services[stage]!.environment ?? {}))
         expect(Object.keys(VARIABLES)).toContain(name);
+  });
+});
+
+describe('the alert rules', () => {
+  const rules = readFileSync(join(root, 'k8s/monitoring/alerts.yml'), 'utf8');
+
+  it('use only metrics that exist', () => {
+    const known = new Set<string>(Object.values(METRICS).map(({ name }) => name));
+    const used = [...new Set(rules.match(/crossdock_\w+/g))];
+    expect(used.length).toBeGreaterThan(0);
+    expect(used.filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('fire, do not fire and resolve as their unit tests say', () => {
+    for (const args of [
+      ['check', 'rules', 'alerts.yml'],
+      ['test', 'rules', 'alerts.test.yml'],
+    ]) {
+      const promtool = spawnSync('promtool', args, { cwd: join(root, 'k8s/monitoring'), encoding: 'utf8' });
+      // promtool comes with Prometheus; where it is not installed only the names above were tested
+      if (!promtool.error) expect(`${promtool.status} ${promtool.stdout}${promtool.stderr}`).toMatch(/^0 /);
+    }
+  });
+
+  it('each point to a section of the guide that is there', () => {
+    const guide = readFileSync(join(root, 'docs/guides/operate.md'), 'utf8');
+    const anchors = [...guide.matchAll(/^## (.+)$/gm)].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replace(/[^a-z0-9 -]/g, '')
+        .replaceAll(' ', '-'),
+    );
+    for (const [, anchor] of rules.matchAll(/runbook: docs\/guides\/operate\.md#(\S+)/g))
+      expect(anchors).toContain(anchor);
   });
 });
