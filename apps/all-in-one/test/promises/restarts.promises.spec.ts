@@ -1,0 +1,3 @@
+import { describeRestarts } from './restarts.ts';
+
+describeRestarts({ rounds: 20, orders: 40 });
