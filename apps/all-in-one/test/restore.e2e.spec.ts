@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
-import { TcpProxy } from '#testing';
-import { baseBackup, replaceBy, startCluster, startStandBy } from './support/cluster.ts';
+import { baseBackup, replaceBy, startCluster } from './support/cluster.ts';
 import { dataFolder, freePort, sendJson, until } from './support/product.ts';
 import { settled } from './support/records.ts';
 import { ordersAccepted, startRestoredWorld, untilStatus } from './support/restored.ts';
@@ -74,60 +73,5 @@ describe('PostgreSQL restored to an earlier point than what the targets know', (
     expect(createdTwice(after)).toEqual([]);
     expect(created(after)).toHaveLength(18);
     expect(after.filter(({ document }) => document === 'journalEntry')).toHaveLength(18);
-  }, 180_000);
-
-  it('does the same when a stand-by takes over that lost the last commits, under a product that keeps running', async () => {
-    const folder = dataFolder();
-    cleanUp.push(() => folder.remove());
-    const primary = await startCluster(join(folder.path, 'primary'), await freePort());
-    cleanUp.push(() => primary.stop());
-    const standBy = await startStandBy(primary, join(folder.path, 'stand-by'), await freePort());
-    cleanUp.push(() => standBy.stop());
-    const behind = { host: '127.0.0.1', port: Number(new URL(primary.url).port) };
-    const proxy = await TcpProxy.open(behind);
-    cleanUp.push(() => proxy.close());
-    const url = new URL(primary.url);
-    url.port = String(proxy.port);
-    const world = await startRestoredWorld(url.href, folder.path);
-    cleanUp.push(() => world.close());
-
-    await world.send(ids(0, 5));
-    await untilStatus(world.url, (answer) => settled(answer) && ordersAccepted(answer) === 5, 'the first orders');
-    await standBy.catchUp();
-    await standBy.cut();
-    await world.send(ids(10, 5)); // the stand-by never hears of them
-    await untilStatus(world.url, (answer) => settled(answer) && ordersAccepted(answer) === 10, 'the second orders');
-    const before = await effects(world.sandbox);
-
-    await primary.crash();
-    await standBy.promote();
-    behind.port = Number(new URL(standBy.url).port);
-    proxy.reset();
-    await until(
-      () => world.crossdock('restore'),
-      (text) => /^doubted: .*promoted/.test(text),
-      {
-        within: 30_000,
-        what: 'the promotion is noticed',
-      },
-    );
-    expect((await world.order('10')).status).toBe(503);
-    await world.crossdock('restore', 'report');
-    await world.send(ids(10, 5)); // repeated by the source
-    await untilStatus(world.url, (answer) => ordersAccepted(answer) === 10, 'the repeats are taken in');
-    expect(await effects(world.sandbox)).toHaveLength(before.length);
-    await until(
-      () => world.crossdock('restore', 'accept'),
-      (text) => text.startsWith('accepted'),
-      {
-        within: 30_000,
-        what: 'it is accepted',
-      },
-    );
-    await untilStatus(world.url, settled, 'everything settles');
-    const after = await effects(world.sandbox);
-    expect(createdTwice(after)).toEqual([]);
-    expect(created(after)).toHaveLength(10);
-    expect(after.filter(({ document }) => document === 'journalEntry')).toHaveLength(10);
   }, 180_000);
 });
