@@ -40,6 +40,7 @@ process.exit(
     '--runInBand',
     '--forceExit',
     '--reporters=./scripts/promises-reporter.mjs',
+    ...(settings.only === '' ? [] : ['--testPathPatterns', 'all.promises']),
     '--selectProjects',
     'promises',
   ),

@@ -60,7 +60,8 @@ describePromise('P4: one bad event, one sick key, one slow target delays only it
         (answer) => answer.flows.every(({ unfinished }) => sum(unfinished) === unfinished['dead']),
         { within: 60_000, what: 'what was sick is well' },
       );
-      expect(last.flows.map(({ unfinished }) => unfinished['dead'])).toEqual([0, 1, 0]); // the refused one is for a person
+      const dead = last.flows.filter(({ unfinished }) => unfinished['dead']! > 0).map(({ name }) => name);
+      expect(dead).toEqual(['orders']); // the refused one is for a person
       expect(settled(last)).toBe(false); // and nothing says that all is well
       expect(new Set((await effects(sandbox, '?system=finance')).map(({ key }) => key)).size).toBe(CUSTOMERS);
     },
