@@ -1,6 +1,7 @@
 import { RecordRefused, type EventLog } from '#contracts';
 import type { Database } from '#db';
 import { markReleased, readSetAside } from '#outbox';
+import type { Refills, RefillTarget } from './refill.ts';
 import { recordOf } from './send.ts';
 
 const CHUNK = 200;
@@ -15,7 +16,7 @@ const ANSWER = `
 interface Command {
   id: string;
   kind: string;
-  target: { key?: unknown };
+  target: { key?: unknown; group?: unknown; topic?: unknown; partition?: unknown };
 }
 
 export interface CommandsOptions {
@@ -25,12 +26,16 @@ export interface CommandsOptions {
   epoch: bigint;
   /** the leader's stopped keys; a released one leaves */
   stopped: Set<string>;
+  /** the leader's, for as long as it leads */
+  refills: Refills;
 }
 
 /**
- * Executes what people ordered of the relay, oldest first; called by the leader between two batches. There is one kind:
- * `release` with `{key}`: what stands aside of the key goes to the log in id order, then the key flows again. If the log
- * still refuses a row, the command is refused with that row's reason, and the key stays stopped from there.
+ * Executes what people ordered of the relay, oldest first; called by the leader between two batches.
+ *
+ * - `release` with `{key}`: what stands aside of the key goes to the log in id order, then the key flows again. If the log
+ *   still refuses a row, the command is refused with that row's reason, and the key stays stopped from there.
+ * - `refill` with `{group?, topic?, partition?}`: see refill.ts.
  */
 export async function executeCommands(options: CommandsOptions): Promise<void> {
   const waiting = await options.database.query<Command>(
@@ -38,7 +43,7 @@ export async function executeCommands(options: CommandsOptions): Promise<void> {
   );
   for (const command of waiting) {
     const executed = await execute(command, options);
-    if (!executed) return; // the log is away: the command waits
+    if (!executed) return; // not now: the log is away, or it takes a while
     const { done, result } = executed;
     await options.database.query(ANSWER, [command.id, done ? 'done' : 'refused', JSON.stringify(result)]);
   }
@@ -51,9 +56,19 @@ interface Executed {
 
 async function execute(command: Command, options: CommandsOptions): Promise<Executed | undefined> {
   const { key } = command.target;
-  if (command.kind !== 'release') return { done: false, result: { reason: 'the relay knows one command: release' } };
+  if (command.kind === 'refill') return options.refills.execute(command.id, refillTarget(command.target));
+  if (command.kind !== 'release')
+    return { done: false, result: { reason: 'the relay knows two commands: release and refill' } };
   if (typeof key !== 'string') return { done: false, result: { reason: 'release needs a key' } };
   return release(key, options);
+}
+
+function refillTarget({ group, topic, partition }: Command['target']): RefillTarget {
+  return {
+    ...(typeof group === 'string' && { group }),
+    ...(typeof topic === 'string' && { topic }),
+    ...(typeof partition === 'number' && { partition }),
+  };
 }
 
 async function release(

@@ -5,6 +5,7 @@ import { executeCommands } from './commands.ts';
 import { Deposed, lead, pause } from './leader.ts';
 import { Pace } from './pace.ts';
 import { patient } from './patient.ts';
+import { Refills } from './refill.ts';
 
 /** How often a stand-by tries to lead, and for how long a leader may be silent before it is unseated, ms. */
 const STAND_BY = { everyMs: 200, frozenMs: 10_000 };
@@ -111,8 +112,17 @@ export class Relay {
         this.state.cursor = leadership.cursor;
         this.#pace.busy();
         const { epoch } = leadership;
+        const refills = new Refills({
+          database,
+          log,
+          shard,
+          epoch,
+          stop,
+          surprised,
+          high: () => this.state.cursor.high,
+        });
         const commands = (stopped: Set<string>): Promise<void> =>
-          executeCommands({ database, log, shard, epoch, stopped });
+          executeCommands({ database, log, shard, epoch, stopped, refills });
         await lead({
           session,
           log,

@@ -12,5 +12,6 @@ export * from './outbox.ts';
 export * from './partitions.ts';
 export * from './put-back.ts';
 export * from './read.ts';
+export * from './read-unfinished.ts';
 export * from './set-aside.ts';
 export * from './settle.ts';
