@@ -33,6 +33,7 @@ export function bookedLate(
     refused: 0,
     troubles: [trouble],
     sickForMs: afterMs,
+    settlesWithinMs: 60_000 + orders * 100,
   });
 }
 
