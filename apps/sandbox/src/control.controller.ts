@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Permission, ProblemError } from '#platform';
 import { FAULT_PLAN, FaultPlan } from './faults.ts';
+import { Gate } from './gate.ts';
 import { type Effect, Ledger } from './ledger.ts';
 
 /** The sandbox's own side, for whoever tests with it: what goes wrong, and what really happened. */
@@ -15,6 +16,7 @@ export class ControlController implements OnModuleDestroy {
   constructor(
     private readonly faults: FaultPlan,
     private readonly ledger: Ledger,
+    private readonly gate: Gate,
     private readonly adapter: HttpAdapterHost,
   ) {}
 
@@ -39,6 +41,17 @@ export class ControlController implements OnModuleDestroy {
   @HttpCode(204)
   clear(): void {
     this.faults.replace(FAULT_PLAN.parse({}));
+  }
+
+  @Get('load')
+  load(): object {
+    return this.gate.load();
+  }
+
+  @Delete('load')
+  @HttpCode(204)
+  forgetLoad(): void {
+    this.gate.forgetLoad();
   }
 
   /** In order; `after` is the last `n` seen. `system` and `key` narrow it down; `bodies=true` adds what was sent. */

@@ -15,6 +15,14 @@ export interface Answer {
 
 export type Apply = () => Answer | Promise<Answer>;
 
+export interface Load {
+  calls: number;
+  open: number;
+  most: number;
+}
+
+const idle = (): Load => ({ calls: 0, open: 0, most: 0 });
+
 /** The bearer token the pretend systems ask for; null: they ask for none. */
 export const SANDBOX_TOKEN = Symbol('sandbox token');
 
@@ -23,6 +31,7 @@ export const SANDBOX_TOKEN = Symbol('sandbox token');
 export class Gate implements OnModuleDestroy {
   readonly #open = new Set<Socket>();
   readonly #stop = new AbortController();
+  readonly #load: Record<Call['system'], Load> = { erp: idle(), finance: idle(), crm: idle() };
 
   constructor(
     private readonly ledger: Ledger,
@@ -35,6 +44,7 @@ export class Gate implements OnModuleDestroy {
    * database instead, in one transaction.
    */
   async handle(request: FastifyRequest, reply: FastifyReply, call: Call, apply: Apply): Promise<void> {
+    this.#count(this.#load[call.system], reply);
     if (!this.#knows(request.headers.authorization)) return send(reply, problem(401, 'Unauthorised'));
     const fault = this.faults.take(call);
     try {
@@ -48,10 +58,25 @@ export class Gate implements OnModuleDestroy {
     }
   }
 
+  /** How many calls are open, and were at most since it was last asked to begin anew. A caller that is gone has none open. */
+  load(): Readonly<Record<Call['system'], Load>> {
+    return this.#load;
+  }
+
+  forgetLoad(): void {
+    for (const load of Object.values(this.#load)) load.most = load.open;
+  }
+
   /** Calls that hang or wait have to go, or nothing ever stops. */
   onModuleDestroy(): void {
     this.#stop.abort();
     for (const socket of this.#open) socket.destroy();
+  }
+
+  #count(load: Load, reply: FastifyReply): void {
+    load.calls++;
+    load.most = Math.max(load.most, ++load.open);
+    reply.raw.once('close', () => load.open--);
   }
 
   async #applied(apply: Apply): Promise<Answer> {

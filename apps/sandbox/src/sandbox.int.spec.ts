@@ -55,6 +55,14 @@ describe('the sandbox', () => {
     expect((await call('GET', '/erp/customers/acme%3Acustomer%3A8')).status).toBe(404);
   });
 
+  it('counts how many calls are open at once', async () => {
+    await call('PUT', '/faults', { latencyMs: 50 });
+    await Promise.all([1, 2, 3].map(() => call('GET', '/erp/health')));
+    expect((await call('GET', '/load')).json.erp).toEqual({ calls: 3, open: 0, most: 3 });
+    await call('DELETE', '/load');
+    expect((await call('GET', '/load')).json.erp).toEqual({ calls: 3, open: 0, most: 0 });
+  });
+
   it('takes keys of any length and any characters', async () => {
     const externalId = `acme:customer:${'ä/ %'.repeat(60)}`;
     const path = `/erp/customers/${encodeURIComponent(externalId)}`;

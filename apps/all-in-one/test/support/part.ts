@@ -61,6 +61,10 @@ export class Part {
     this.#spawn(more);
   }
 
+  get pid(): number {
+    return this.#child!.pid!;
+  }
+
   /** Whether it has ended by a kill. */
   get killed(): boolean {
     return this.#child!.signalCode === 'SIGKILL';

@@ -16,7 +16,7 @@ export async function deliver(
   { work, request, absent }: Sendable,
   n: number,
   begunAt: number,
-  answered: () => void,
+  answered: (tookMs: number) => void,
 ): Promise<void> {
   const { store, recorder, connection, target, metrics, log } = desk;
   const { lane, delivery, declaration, attempts } = work;
@@ -42,7 +42,7 @@ export async function deliver(
       }
     } finally {
       desk.slots.leave();
-      answered();
+      answered(performance.now() - sentAt);
     }
     // crashpoint delivery.after-answer
     const doubtful = !absent && doubtsOf(attempts).length > 0;

@@ -4,6 +4,7 @@ import type { SchemaSet } from '#schema';
 import { repeatWord } from '../core/resolver.ts';
 import { ORDER_SERVED } from '../sql/budget.ts';
 import { ENSURE_CONNECTION } from '../sql/connection.ts';
+import { Ahead } from './ahead.ts';
 import { Budget } from './budget.ts';
 import type { Desk, Sendable } from './desk.ts';
 import { Guard } from './guard.ts';
@@ -31,6 +32,8 @@ export interface WorkerOptions {
 
 /** Longest sleep of the claim loop, ms: what NOTIFY missed is found by then. */
 const LONGEST_SLEEP_MS = 1_000;
+/** How long who has work and no slot waits before it asks for one again, ms. */
+const NO_SLOT_MS = 200;
 /** Slots without work go back after this, ms. */
 const IDLE_SLOTS_MS = 2_000;
 
@@ -49,6 +52,8 @@ export class Worker {
   readonly #slots: Slots;
   readonly #desk: Desk;
   readonly #bell = new Bell();
+  readonly #claimAhead = new Ahead({ least: 1 / 2, most: 2 });
+  readonly #beginAhead = new Ahead({ least: 1 / 8, most: 1 / 2 });
   readonly #ready: Sendable[] = [];
   /** every lane this process has claimed and not yet given back */
   readonly #leased = new Map<bigint, Held>();
@@ -178,12 +183,16 @@ export class Worker {
   #room(): number {
     if (this.#guard.trying) return this.#busy > 0 ? 0 : 1;
     if (!this.#guard.closed || this.#rateTimer !== undefined) return 0;
-    const ahead = Math.max(1, Math.ceil(this.#slots.held / 2));
-    return this.#slots.held + ahead - this.#busy;
+    const { held } = this.#slots;
+    return held + Math.max(1, this.#claimAhead.of(held)) - this.#busy;
   }
 
   async #claim(): Promise<number> {
     const { store, connection } = this.#options;
+    if (this.#slots.held === 0 && this.#busy === 0 && !(await this.#somethingDue())) {
+      if (this.#guard.trying) await this.#guard.nothingToTry();
+      return 0;
+    }
     if (!this.#slots.full && this.#slots.free === 0) {
       await this.#slots.take();
       void this.#begin(); // what was ready when the slots were lost goes on now
@@ -195,6 +204,7 @@ export class Worker {
     const room = this.#room();
     if (room <= 0) return 0;
     const trying = this.#guard.trying;
+    const claimedAt = performance.now();
     const claimed = await store.claim(connection.name, room, trying, this.#budget.usedUp);
     if (claimed.length === 0) {
       if (trying) await this.#guard.nothingToTry();
@@ -214,6 +224,7 @@ export class Worker {
       await this.#giveBack(claimed.map((lane) => ({ ...lane, dueMs: 1_000 }))).catch(() => {});
       throw cause;
     }
+    this.#claimAhead.made(performance.now() - claimedAt);
     this.#busy -= decided.idle.length;
     for (const work of decided.work) this.#take(work);
     void this.#begin();
@@ -225,6 +236,13 @@ export class Worker {
     return claimed.length;
   }
 
+  /** Whether slots are worth taking: an idle process leaves them to others. */
+  async #somethingDue(): Promise<boolean> {
+    if (!this.#guard.closed && !this.#guard.trying) return false;
+    const next = await this.#options.store.nextDue(this.name);
+    return next !== undefined && next <= 0;
+  }
+
   /** How long to sleep after a claim that took `taken`; 0 to go on at once. */
   async #pause(taken: number): Promise<number> {
     const { store, connection } = this.#options;
@@ -234,6 +252,7 @@ export class Worker {
     const next = await store.nextDue(connection.name);
     if (next === undefined) return LONGEST_SLEEP_MS;
     if (next > 0) return Math.min(next + 1, LONGEST_SLEEP_MS);
+    if (this.#slots.held === 0) return NO_SLOT_MS;
     await this.#guard.refresh(); // due, and not to be had: held, paused, or another process is about to take it
     return this.#guard.closed ? Math.min(Math.max(this.#guard.heldMs, 20), LONGEST_SLEEP_MS) : LONGEST_SLEEP_MS;
   }
@@ -286,6 +305,7 @@ export class Worker {
         try {
           // crashpoint delivery.before-attempt
           begun = await this.#options.store.begin(rows);
+          this.#beginAhead.made(performance.now() - begunAt);
         } catch (cause) {
           // unknown whether they were written, certain that nothing was sent: the next claim resolves what was written as in doubt
           this.#options.log.warn({ err: cause }, `${this.name}: writing attempts failed`);
@@ -315,7 +335,7 @@ export class Worker {
   }
 
   /**
-   * Those whose attempts may be written now: for free slots, and an eighth more that wait in hand for the next free one. What
+   * Those whose attempts may be written now: for free slots, and some more that wait in hand for the next free one. What
    * cannot go out for long is given back.
    */
   async #permitted(): Promise<Sendable[]> {
@@ -323,7 +343,7 @@ export class Worker {
     if (this.#budget.usedUp) await this.#yieldReady(({ work }) => !this.#ordered.has(work.lane.id));
     const ahead = this.#ready.some(({ work, request }) => repeatWord(work.declaration, request.operation) === 'never')
       ? 0
-      : Math.ceil(this.#slots.held / 8);
+      : this.#beginAhead.of(this.#slots.held);
     const room = Math.min(this.#slots.held + ahead - this.#begun, this.#ready.length);
     if (room <= 0 || this.#rateTimer !== undefined) return [];
     if (!this.#budget.limited) return this.#ready.splice(0, room);
@@ -372,7 +392,9 @@ export class Worker {
   }
 
   async #deliver(item: Sendable, n: number, begunAt: number): Promise<void> {
-    await deliver(this.#desk, item, n, begunAt, () => {
+    await deliver(this.#desk, item, n, begunAt, (tookMs) => {
+      this.#beginAhead.used(tookMs);
+      this.#claimAhead.used(tookMs);
       this.#begun--;
       this.#busy--;
       this.#bell.ring();

@@ -47,9 +47,9 @@ select g.n as granted, w.quota_used as "quotaUsed",
 };
 
 /**
- * The target asked us to slow down: nothing of connection $1 is claimed for $2 ms. Its rate is halved once per trouble (a
- * request that began $3 ms ago, before it was last lowered, says nothing new) and then rises evenly, over $5 ms from nothing
- * to where it was. $4 requests per minute are configured; where nothing is, the rate is what was begun within the last ten
+ * The target asked us to slow down: nothing of connection $1 is claimed for $2 ms. Its rate is halved once per trouble and then
+ * rises evenly, over $5 ms from nothing to where it was. A request that began ($3 ms ago) before the last hold was over, or
+ * within the second in which every process learns of a lowered rate, says nothing new. $4 requests per minute are configured; where nothing is, the rate is what was begun within the last ten
  * seconds, and at least $6.
  */
 export const THROTTLE: Statement = {
@@ -57,7 +57,7 @@ export const THROTTLE: Statement = {
   text: `
 with before as (
   select c.connection, clock_timestamp() + $2 * interval '1 ms' as until,
-         coalesce(c.rate_lowered_at < clock_timestamp() - $3 * interval '1 ms', true) as lower, connection_rate(c) as rate
+         coalesce(greatest(c.rate_lowered_at + interval '1 s', c.held_until) < clock_timestamp() - $3 * interval '1 ms', true) as lower, connection_rate(c) as rate
     from connection_state c where c.connection = $1 for update
 ), counted as (
   select b.*, case when lower then coalesce(least($4::float8, rate), greatest($6::float8, (

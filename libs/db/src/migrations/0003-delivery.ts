@@ -234,7 +234,7 @@ export class Delivery0003 implements MigrationInterface {
         rate_top       float8,                             -- the rate before that: reached again, nothing is limited any more
         rate_step      float8,                             -- what is added each second
         rate_since     timestamptz,                        -- from when on
-        rate_lowered_at timestamptz,                       -- requests begun before do not lower it again
+        rate_lowered_at timestamptz,                       -- requests begun before or just after do not lower it again
         quota_used     integer not null default 0,         -- requests since the last midnight of the connection's zone
         quota_resets_at timestamptz not null default '-infinity',
         quota_most     integer,                            -- how many of them are for deliveries; null: no quota
