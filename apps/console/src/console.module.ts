@@ -16,6 +16,7 @@ import { MappingsController } from './mappings/mappings.controller.ts';
 import { Mappings } from './mappings/mappings.ts';
 import { Collector } from './metrics/collector.ts';
 import { Names } from './names.ts';
+import { RelayController } from './relay/relay.controller.ts';
 import { SchemaRegistryController } from './schemas/schema-registry.controller.ts';
 import { StatusController } from './status/status.controller.ts';
 import { StatusService } from './status/status.service.ts';
@@ -36,6 +37,7 @@ export const CONTROLLERS = [
   ValueMapsController,
   XrefController,
   SwitchesController,
+  RelayController,
   MappingsController,
   SchemaRegistryController,
   NotYetController,

@@ -2,6 +2,7 @@ import type { Command } from '../io.ts';
 import { command as captured } from './captured.ts';
 import { command as failures } from './failures.ts';
 import { command as find } from './find.ts';
+import { refill, release } from './relay.ts';
 import { command as resolve } from './resolve.ts';
 import { command as retry } from './retry.ts';
 import { command as show } from './show.ts';
@@ -23,4 +24,6 @@ export const API_COMMANDS: readonly Command[] = [
   values,
   pause,
   resume,
+  refill,
+  release,
 ];

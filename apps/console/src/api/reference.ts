@@ -151,6 +151,20 @@ export const ROUTES: readonly RouteRow[] = [
   },
   {
     method: 'POST',
+    path: '/api/v1/relay/release',
+    permission: 'deliveries.act',
+    takes: '`{key, reason?}`',
+    gives: `${COMMAND}; what the relay had set aside of this record is published, in order`,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/relay/refill',
+    permission: 'deliveries.act',
+    takes: '`{group?: mapper or delivery, topic?, partition?, reason?}` (without them: everything that is missing)',
+    gives: `${COMMAND}: \`{published, partitions}\`; what the log lost before it was handled is published again`,
+  },
+  {
+    method: 'POST',
     path: '/api/v1/flows/:name/pause',
     permission: 'flows.act',
     takes: '`{reason?}`',

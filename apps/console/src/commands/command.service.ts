@@ -7,7 +7,7 @@ import { ConsoleDatabase } from '../console-database.ts';
 /** What a person orders of a stage. Whoever executes it answers in the same row. */
 export interface Order {
   stage: 'delivery' | 'relay' | 'capture';
-  kind: 'retry' | 'resolve' | 'cancel' | 'bind' | 'fill' | 'pause' | 'resume' | 'release';
+  kind: 'retry' | 'resolve' | 'cancel' | 'bind' | 'fill' | 'pause' | 'resume' | 'release' | 'refill';
   target: Record<string, unknown>;
   reason: string;
 }
