@@ -6,8 +6,14 @@ import { MAX_BYTES, tooLarge } from './inflate.ts';
 
 export const HOOKS = '/hooks/';
 
-/** Requests in hand at once. With a mebibyte each, this is what capture may hold in memory; more is told to come back. */
+/** Requests in hand at once; more is told to come back. */
 const MAX_IN_FLIGHT = 256;
+
+/**
+ * Bytes of bodies in hand at once, as sent and as inflated. While a body is parsed, split and written it stands in memory about
+ * five times, so this bounds capture at some 300 MiB however large the requests are.
+ */
+const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
 
 /** ms. A mebibyte in this time is a very slow line; whoever sends slower holds a place for nothing. */
 const BODY_DEADLINE = 15_000;
@@ -15,6 +21,12 @@ const BODY_DEADLINE = 15_000;
 export interface AdmissionOptions {
   /** requests in hand at once */
   most?: number;
+  /** bytes of their bodies */
+  mostBytes?: number;
+  /** true: what is kept already waits for the normalisers, and there is too much of it */
+  backlogged?: () => boolean;
+  /** called for each request that is sent away */
+  shed?: (reason: 'requests' | 'bytes' | 'backlog') => void;
   /** ms for the whole body to arrive */
   bodyDeadline?: number;
 }
@@ -22,30 +34,47 @@ export interface AdmissionOptions {
 /** Bounds what reaches us before a byte of a body is read: how many requests, how large each, and how slow. */
 export function admit(
   fastify: FastifyInstance,
-  { most = MAX_IN_FLIGHT, bodyDeadline = BODY_DEADLINE }: AdmissionOptions = {},
+  {
+    most = MAX_IN_FLIGHT,
+    mostBytes = MAX_BYTES_IN_FLIGHT,
+    backlogged = () => false,
+    shed = () => {},
+    bodyDeadline = BODY_DEADLINE,
+  }: AdmissionOptions = {},
 ): void {
-  let inFlight = 0;
+  const inHand = { requests: 0, bytes: 0 };
   fastify.addHook('onRequest', async (request, reply) => {
     if (!isHook(request)) return;
-    if (inFlight >= most)
-      return send(
-        reply,
-        problem(429, 'CROSSDOCK_CAPTURE_OVERLOAD', 'too much at once; send it again', {
-          headers: { 'retry-after': '1' },
-        }),
-      );
+    const wanted = bytesOf(request, declaredLength(request) ?? MAX_BYTES);
+    const reason =
+      inHand.requests >= most
+        ? 'requests'
+        : inHand.bytes + wanted > Math.max(mostBytes, wanted)
+          ? 'bytes'
+          : backlogged()
+            ? 'backlog'
+            : undefined;
+    if (reason !== undefined) {
+      shed(reason);
+      return send(reply, OVERLOAD[reason]);
+    }
     setContentTypeAside(request);
-    inFlight++;
+    const place = new Place(inHand, wanted);
+    places.set(request.raw, place);
     const slow = setTimeout(() => {
       if (!request.raw.complete) request.raw.destroy();
     }, bodyDeadline);
     reply.raw.once('close', () => {
-      inFlight--;
+      place.leave();
       clearTimeout(slow);
     });
-    if (declaredLength(request) <= MAX_BYTES) return;
+    if ((declaredLength(request) ?? 0) <= MAX_BYTES) return;
     const { status, code, detail } = tooLarge('the body');
     return send(reply, problem(status, code, detail, { headers: { connection: 'close' } }));
+  });
+  // A body without a declared length counted as the largest there may be; now it is known.
+  fastify.addHook('preHandler', async (request) => {
+    if (Buffer.isBuffer(request.body)) places.get(request.raw)?.resize(bytesOf(request, request.body.length));
   });
   // A body without a declared length ends one byte over the bound: enough to be refused, not more.
   fastify.addHook('preParsing', async (request, _reply, payload) =>
@@ -59,6 +88,63 @@ export function admit(
 function isHook(request: FastifyRequest): boolean {
   return request.routeOptions.url?.startsWith(HOOKS) ?? false;
 }
+
+const OVERLOAD = {
+  requests: problem(429, 'CROSSDOCK_CAPTURE_OVERLOAD', 'too much at once; send it again', {
+    headers: { 'retry-after': '1' },
+  }),
+  bytes: problem(503, 'CROSSDOCK_CAPTURE_OVERLOAD', 'too many large requests at once; send it again', {
+    headers: { 'retry-after': '2' },
+  }),
+  backlog: problem(503, 'CROSSDOCK_CAPTURE_BACKLOG', 'too much waits here already; send it again later', {
+    headers: { 'retry-after': '30' },
+  }),
+} as const;
+
+/**
+ * What one request takes of what there is, from its first byte until it is answered and nothing is done for it any more: a
+ * sender who was told to come back may leave work behind that still waits for the database.
+ */
+class Place {
+  readonly #inHand: { requests: number; bytes: number };
+  #bytes: number;
+  #uses = 1;
+
+  constructor(inHand: { requests: number; bytes: number }, bytes: number) {
+    this.#inHand = inHand;
+    this.#bytes = bytes;
+    inHand.requests++;
+    inHand.bytes += bytes;
+  }
+
+  resize(bytes: number): void {
+    this.#inHand.bytes += bytes - this.#bytes;
+    this.#bytes = bytes;
+  }
+
+  hold(work: Promise<unknown>): void {
+    this.#uses++;
+    const leave = (): void => this.leave();
+    void work.then(leave, leave);
+  }
+
+  leave(): void {
+    if (--this.#uses > 0) return;
+    this.#inHand.requests--;
+    this.#inHand.bytes -= this.#bytes;
+  }
+}
+
+const places = new WeakMap<IncomingMessage, Place>();
+
+/** Keeps the request's place until `work` has ended, whoever has been answered meanwhile. */
+export function holdPlace({ raw }: FastifyRequest, work: Promise<unknown>): void {
+  places.get(raw)?.hold(work);
+}
+
+/** A body that has to be inflated counts as what it may become. */
+const bytesOf = ({ raw }: FastifyRequest, length: number): number =>
+  Math.min(length, MAX_BYTES) + (/^(identity)?$/i.test(raw.headers['content-encoding']?.trim() ?? '') ? 0 : MAX_BYTES);
 
 const ANY_BYTES = 'application/octet-stream';
 const contentTypes = new WeakMap<IncomingMessage, string | undefined>();
@@ -86,8 +172,9 @@ export function send(reply: FastifyReply, answer: Answer): FastifyReply {
     .send(JSON.stringify(answer.body));
 }
 
-function declaredLength(request: FastifyRequest): number {
-  return Number(request.headers['content-length'] ?? 0);
+function declaredLength(request: FastifyRequest): number | undefined {
+  const length = request.headers['content-length'];
+  return length === undefined ? undefined : Number(length);
 }
 
 /** Ends after so many bytes and leaves the rest unread: the answer closes the connection. */

@@ -10,12 +10,17 @@ import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance } from 'fastify';
 import { CRM_ENTITIES, CrossdockError, crmTopic, type Configuration } from '#contracts';
 import { Database } from '#db';
-import { CONFIGURATION, ENVIRONMENT, Health, Metrics, SCHEMA_ROOTS, type Environment } from '#platform';
+import { CONFIGURATION, ENVIRONMENT, Health, logger, Metrics, SCHEMA_ROOTS, type Environment } from '#platform';
 import { confluentRegistry, fileRegistry, loadSchemas } from '#schema';
+import { startUpkeep } from '#outbox';
 import { admit } from './admission.ts';
+import { Backlog } from './backlog.ts';
+import { codeOf } from './fault.ts';
 import { openMappings } from './mappings.ts';
 import { NormaliseBatch } from './normalise-batch.ts';
 import { Normaliser } from './normaliser.ts';
+import { Orders } from './orders.ts';
+import { extendPayloads, prunePayloads } from './payloads.ts';
 import { Receive } from './receive.ts';
 import { openSources, type Sources } from './sources.ts';
 import { Store } from './store.ts';
@@ -87,16 +92,24 @@ export class CaptureModule implements NestModule, OnApplicationBootstrap, OnAppl
   readonly #adapter: HttpAdapterHost;
   readonly #database: Database;
   readonly #normaliser: Normaliser;
+  readonly #metrics: Metrics;
+  readonly #backlog: Backlog;
+  readonly #orders: Orders;
+  #stopUpkeep: (() => Promise<void>) | undefined;
 
   constructor(
     adapter: HttpAdapterHost,
     @Inject(DATABASE) database: Database,
     @Inject(Normaliser) normaliser: Normaliser,
+    @Inject(Metrics) metrics: Metrics,
     @Inject(Health) health: Health,
   ) {
     this.#adapter = adapter;
     this.#database = database;
     this.#normaliser = normaliser;
+    this.#metrics = metrics;
+    this.#backlog = new Backlog(database);
+    this.#orders = new Orders(database, (keys) => normaliser.wake(keys));
     health.register('capture database', async () => {
       await database.query('select 1');
     });
@@ -104,15 +117,26 @@ export class CaptureModule implements NestModule, OnApplicationBootstrap, OnAppl
 
   /** Before routes are made, so that the hooks hold for them. */
   configure(_consumer: MiddlewareConsumer): void {
-    admit(this.#adapter.httpAdapter.getInstance<FastifyInstance>());
+    admit(this.#adapter.httpAdapter.getInstance<FastifyInstance>(), {
+      backlogged: () => this.#backlog.full,
+      shed: (reason) => this.#metrics.count('captureShed', { reason }),
+    });
   }
 
-  onApplicationBootstrap(): void {
+  async onApplicationBootstrap(): Promise<void> {
     this.#normaliser.start();
+    this.#backlog.start();
+    await this.#orders.start();
+    this.#stopUpkeep = startUpkeep({
+      extend: () => extendPayloads(this.#database),
+      prune: () => prunePayloads(this.#database),
+      surprised: (err) =>
+        logger('capture').warn({ code: codeOf(err) }, 'the upkeep of payloads is tried again in a minute'),
+    });
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.#normaliser.stop();
+    await Promise.all([this.#stopUpkeep?.(), this.#orders.stop(), this.#backlog.stop(), this.#normaliser.stop()]);
     await this.#database.close();
   }
 }

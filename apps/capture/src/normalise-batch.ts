@@ -26,6 +26,7 @@ export interface BatchResult {
 }
 
 type Decided = { row: WaitingRow; result: Normalised };
+type Known = { canonical: Canonical | undefined } | { refused: Normalised };
 
 /** Turns what waits of leased records into outbox rows, in one transaction that also checks and ends the leases. */
 export class NormaliseBatch {
@@ -60,7 +61,8 @@ export class NormaliseBatch {
       BYTES,
     ]);
     const decided: Decided[] = [];
-    for (const row of rows) decided.push({ row, result: await this.#decide(row) });
+    const known = new Map<string, Known>();
+    for (const row of rows) decided.push({ row, result: await this.#decide(row, known) });
     try {
       const result = await this.#settle(leases, decided, most);
       return { ...result, unfinished: [...new Set([...result.unfinished, ...behindTheCut(leases, rows)])] };
@@ -82,12 +84,28 @@ export class NormaliseBatch {
     return all;
   }
 
-  async #decide(row: WaitingRow): Promise<Normalised> {
-    const canonical: Canonical | undefined = await this.#vocabulary.canonical(row.connection, row.entity);
+  /** `known` is what this batch has found out of connections and entities: one question and one line in the log for each. */
+  async #decide(row: WaitingRow, known: Map<string, Known>): Promise<Normalised> {
+    const name = `${row.connection} ${row.entity}`;
+    const found = known.get(name) ?? (await this.#know(row));
+    known.set(name, found);
+    if ('refused' in found) return found.refused;
     try {
-      return normalise(row, this.#tenant, this.#connections.get(row.connection)!, canonical);
+      return normalise(row, this.#tenant, this.#connections.get(row.connection)!, found.canonical);
     } catch (error) {
       return ourFault(row, error);
+    }
+  }
+
+  /** Throws while the registry is away. One that refuses the schema sets aside what needs it, and nothing else waits for it. */
+  async #know({ connection, entity }: WaitingRow): Promise<Known> {
+    try {
+      return { canonical: await this.#vocabulary.canonical(connection, entity) };
+    } catch (error) {
+      if (isAway(error)) throw error;
+      logger('capture').error({ err: error, entity }, 'the schema of an entity cannot be used; its rows are set aside');
+      const reason = `the schema registry does not take canonical/${entity}; mend that and normalise it again`;
+      return { refused: { ok: false, code: 'CROSSDOCK_CAPTURE_REGISTRY', reason } };
     }
   }
 

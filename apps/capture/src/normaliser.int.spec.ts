@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Connection, RawEvent } from '#contracts';
+import { CrossdockError, type Connection, type RawEvent } from '#contracts';
 import { configureLogging, Metrics, packageRoot } from '#platform';
 import { fileRegistry, loadSchemas, type SchemaRegistry } from '#schema';
 import { clonedDatabase, type ClonedDatabase } from '#testing';
@@ -98,6 +98,35 @@ describe('the normaliser', () => {
     thaw(await fileRegistry(schemas).idOf('canonical/customer'));
     expect((await work).lost).toEqual(['acme:customer:a']);
     expect(await outbox()).toEqual({ 'acme:customer:a': [1, 2, 3] });
+  });
+
+  it('sets aside what needs a schema that the registry refuses, asks once, and goes on with the rest of the batch', async () => {
+    await store().keep(crm, [
+      customer('a', 1),
+      customer('b', 1),
+      customer('c', 1, { entity: 'order', type: 'order.won' }),
+    ]);
+    let asked = 0;
+    const files = fileRegistry(schemas);
+    const refuse = async (): Promise<never> => {
+      asked++;
+      throw new CrossdockError('CROSSDOCK_SCHEMA_REGISTRY', 'the registry does not take it');
+    };
+    const registry = {
+      ...files,
+      byId: files.byId.bind(files),
+      idOf: (name: string) => (name === 'canonical/customer' ? refuse() : files.idOf(name)),
+    };
+    const keys = ['acme:customer:a', 'acme:customer:b', 'acme:order:c'];
+    const result = await batchOn(registry).run(await claim(keys));
+    expect(result.rejected.map(({ key }) => key)).toEqual(keys); // the third is no order
+    expect(asked).toBe(1);
+    const rows = await clone.database.query('select key, code, reason from captured order by key');
+    expect(rows).toMatchObject([
+      { code: 'CROSSDOCK_CAPTURE_REGISTRY', reason: expect.stringContaining('does not take canonical/customer') },
+      { code: 'CROSSDOCK_CAPTURE_REGISTRY' },
+      { code: 'CROSSDOCK_CAPTURE_SCHEMA' },
+    ]);
   });
 
   it('finds what a process left behind that died with its leases', async () => {

@@ -26,13 +26,16 @@ export class Receive {
     this.#now = now;
   }
 
-  /** `request.body` is as it came over the wire, not inflated yet */
-  async receive(name: string, request: RawRequest): Promise<Answer> {
+  /**
+   * `request.body` is as it came over the wire, not inflated yet. `hold` is told of work that may outlast the answer: what waits for
+   * a database that hangs still takes memory and a connection.
+   */
+  async receive(name: string, request: RawRequest, hold: (work: Promise<unknown>) => void = () => {}): Promise<Answer> {
     const started = performance.now();
     const connection = this.#sources.get(name) === undefined ? 'unknown' : name;
     let status = 500;
     try {
-      const answer = await this.#answer(name, request);
+      const answer = await this.#answer(name, request, hold);
       status = answer.status;
       return answer;
     } finally {
@@ -41,7 +44,7 @@ export class Receive {
     }
   }
 
-  async #answer(name: string, incoming: RawRequest): Promise<Answer> {
+  async #answer(name: string, incoming: RawRequest, hold: (work: Promise<unknown>) => void): Promise<Answer> {
     if (incoming.body.length > MAX_BYTES) return refuse(tooLarge('the body'));
     const inflated = await inflateBody(incoming.body, incoming.headers['content-encoding']);
     if (!inflated.ok && inflated.status === 413) return refuse(inflated);
@@ -64,7 +67,7 @@ export class Receive {
 
     const events = split.items.flatMap((item) => (item.ok ? [item.event] : []));
     // crashpoint capture.before-keep
-    const stored = await this.#keep(() => this.#store.keep(open.connection, events));
+    const stored = await this.#keep(() => this.#store.keep(open.connection, events), hold);
     if (stored === 'away')
       return problem(503, 'CROSSDOCK_CAPTURE_UNAVAILABLE', 'nothing was taken for sure; send it again', {
         headers: RETRY_AFTER,
@@ -84,7 +87,10 @@ export class Receive {
   }
 
   /** What the database says, or that it cannot say for sure. */
-  async #keep(work: () => Promise<AnswerItem[]>): Promise<AnswerItem[] | 'away'> {
+  async #keep(
+    work: () => Promise<AnswerItem[]>,
+    hold: (work: Promise<unknown>) => void,
+  ): Promise<AnswerItem[] | 'away'> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'away'>((resolve) => {
       timer = setTimeout(() => resolve('away'), DEADLINE);
@@ -94,6 +100,7 @@ export class Receive {
       logger('capture').warn({ code: codeOf(error) }, 'the database did not take a request');
       return 'away' as const;
     });
+    hold(kept);
     return Promise.race([kept, late]).finally(() => clearTimeout(timer));
   }
 }

@@ -1,7 +1,7 @@
 import { Controller, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Permission } from '#platform';
-import { headersOf, send } from './admission.ts';
+import { headersOf, holdPlace, send } from './admission.ts';
 import { Receive } from './receive.ts';
 
 /** The door for CRMs. Who may come in is proved by the signature that the connection's scheme asks for. */
@@ -20,12 +20,13 @@ export class WebhookController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const answer = await this.#receive.receive(connection, {
+    const raw = {
       headers: headersOf(request),
       body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
       path: request.url,
       remoteAddress: request.socket.remoteAddress,
-    });
+    };
+    const answer = await this.#receive.receive(connection, raw, (work) => holdPlace(request, work));
     await send(reply, answer);
     // crashpoint capture.after-answer
   }

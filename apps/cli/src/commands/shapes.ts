@@ -66,7 +66,7 @@ export interface Event {
   topic?: string;
   partition?: number;
   offset?: string;
-  state: 'rejected' | 'captured' | 'committed' | 'published' | 'unrouted' | 'dead' | 'mapped';
+  state: 'rejected' | 'dismissed' | 'captured' | 'committed' | 'published' | 'unrouted' | 'dead' | 'mapped';
   capture?: { receiptId: string; status: string; code?: string; reason?: string };
   deadLetters?: { topic: string; stage: string; reason: string; at: string }[];
   replays?: { id: string; at: string }[];

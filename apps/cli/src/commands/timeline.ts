@@ -33,8 +33,8 @@ export function eventText(event: Event): string[] {
     `version ${event.aggregateVersion}${source}  ${event.type}  event ${event.id}`,
     hop('received', moment(event.receivedAt), `from ${event.source}`),
   ];
-  if (event.state === 'rejected')
-    return [...lines, hop('rejected', '', `${event.capture?.code}: ${event.capture?.reason ?? 'no reason was kept'}`)];
+  if (event.state === 'rejected' || event.state === 'dismissed')
+    return [...lines, hop(event.state, '', `${event.capture?.code}: ${event.capture?.reason ?? 'no reason was kept'}`)];
   if (event.state === 'captured')
     return [...lines, hop('waiting', '', 'to become an event: capture has not come to it yet')];
   lines.push(hop('committed', at(event.committedAt)));
@@ -114,7 +114,11 @@ function attemptsText(attempts: readonly Attempt[]): string[] {
 export function verdict({ events }: RecordTimeline): string[] {
   const last = events.at(-1);
   if (last === undefined) return ['nothing has come yet'];
-  if (last.state === 'rejected') return ['not arrived: correct the record in its source and send it again'];
+  if (last.state === 'rejected')
+    return [
+      'not arrived: correct the record in its source and send it again, or see "crossdock captured" for what else can be done',
+    ];
+  if (last.state === 'dismissed') return ['not arrived: it was rejected, and somebody gave it up'];
   if (last.state === 'unrouted') return ['not arrived: no flow in crossdock.yaml wants it'];
   if (last.state === 'dead')
     return ['not arrived: see the dead letter above; a newer version of the record will flow again'];

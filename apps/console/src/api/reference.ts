@@ -28,6 +28,27 @@ export const ROUTES: readonly RouteRow[] = [
     gives: '`{items, next?}`: what came in, with code and reason where it could not become an event',
   },
   {
+    method: 'POST',
+    path: '/api/v1/captured/renormalise',
+    permission: 'records.act',
+    takes: '`{reason, connection?, code?}`',
+    gives: 'every rejected one of the selection tries again to become an event: `{rows}`',
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/captured/:id/renormalise',
+    permission: 'records.act',
+    takes: '`{reason}`',
+    gives: 'one that was rejected or dismissed tries again; it keeps its version, so it cannot overtake what is newer',
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/captured/:id/dismiss',
+    permission: 'records.act',
+    takes: '`{reason}`',
+    gives: 'one that was rejected is given up; it stays visible as dismissed',
+  },
+  {
     method: 'GET',
     path: '/api/v1/events',
     permission: 'records.read',

@@ -21,7 +21,7 @@ export interface CapturedRow {
   source_version: bigint | null;
   event_id: string;
   captured_at: Date;
-  status: 'waiting' | 'published' | 'rejected';
+  status: 'waiting' | 'published' | 'rejected' | 'dismissed';
   code: string | null;
   reason: string | null;
   decided_at: Date | null;
@@ -56,6 +56,7 @@ const STATUS: Readonly<Record<string, string>> = {
   waiting: 'waiting',
   published: 'published',
   rejected: 'rejected',
+  dismissed: 'dismissed',
 };
 
 export type CapturedItem = ReturnType<typeof capturedItem>;

@@ -7,7 +7,18 @@ import { ConsoleDatabase } from '../console-database.ts';
 /** What a person orders of a stage. Whoever executes it answers in the same row. */
 export interface Order {
   stage: 'delivery' | 'relay' | 'capture';
-  kind: 'retry' | 'resolve' | 'cancel' | 'bind' | 'fill' | 'pause' | 'resume' | 'release' | 'refill';
+  kind:
+    | 'retry'
+    | 'resolve'
+    | 'cancel'
+    | 'bind'
+    | 'fill'
+    | 'pause'
+    | 'resume'
+    | 'release'
+    | 'refill'
+    | 'renormalise'
+    | 'dismiss';
   target: Record<string, unknown>;
   reason: string;
 }

@@ -18,7 +18,7 @@ export interface EventRow {
   receipt_id: string | null;
   source_event_id: string | null;
   /** waiting and rejected have no event; published and library have one */
-  capture: 'waiting' | 'published' | 'rejected' | 'library';
+  capture: 'waiting' | 'published' | 'rejected' | 'dismissed' | 'library';
   code: string | null;
   reason: string | null;
   /** stands in the outbox and not in the log */

@@ -79,8 +79,8 @@ function stateOf(
   event: EventRow,
   deliveries: number,
   aftermath: Aftermath | undefined,
-): 'rejected' | 'captured' | 'committed' | 'published' | 'unrouted' | 'dead' | 'mapped' {
-  if (event.capture === 'rejected') return 'rejected';
+): 'rejected' | 'dismissed' | 'captured' | 'committed' | 'published' | 'unrouted' | 'dead' | 'mapped' {
+  if (event.capture === 'rejected' || event.capture === 'dismissed') return event.capture;
   if (event.outbox_id === null) return 'captured';
   if (deliveries > 0) return 'mapped';
   if (aftermath?.deadLetters) return 'dead';

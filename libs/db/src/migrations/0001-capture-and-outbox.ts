@@ -46,7 +46,7 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
         occurred_at       timestamptz,
         traceparent       text,
         captured_at       timestamptz not null default clock_timestamp(),
-        status            text not null default 'waiting' check (status in ('waiting', 'published', 'rejected')),
+        status            text not null default 'waiting' check (status in ('waiting', 'published', 'rejected', 'dismissed')),
         outbox_id         bigint,
         code              text,                          -- why rejected: CROSSDOCK_CAPTURE_...
         reason            text,                          -- for people; no payload
@@ -55,6 +55,7 @@ export class CaptureAndOutbox0001 implements MigrationInterface {
       create index captured_waiting on captured (id) where status = 'waiting';
       create index captured_waiting_key on captured (key, aggregate_version) where status = 'waiting';
       create index captured_rejected on captured (id) where status = 'rejected';
+      create index captured_dismissed on captured (id) where status = 'dismissed'; -- rejected, and given up by a person
       create index captured_key_version on captured (key, aggregate_version);
       create index captured_event on captured (event_id);
 

@@ -12,6 +12,7 @@ export type PermissionName =
   | 'public'
   | 'status.read'
   | 'records.read'
+  | 'records.act'
   | 'deliveries.read'
   | 'deliveries.act'
   | 'value-maps.read'

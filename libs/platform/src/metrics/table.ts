@@ -87,6 +87,12 @@ export const METRICS = {
     labels: ['connection', 'result'],
     help: 'Events in requests: accepted, duplicate, conflict, refused.',
   },
+  captureShed: {
+    name: 'crossdock_capture_shed_total',
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Webhook requests sent away unread, with Retry-After: too many requests or bytes in hand, too long a backlog.',
+  },
   normalised: {
     name: 'crossdock_capture_normalised_total',
     type: 'counter',

@@ -1,0 +1,98 @@
+import { SCHEMA, type Database, type Transaction } from '#db';
+
+/** A table that is cut into ranges of an id that a sequence draws, and has a default partition for what strays. */
+export interface Partitioned {
+  /** its partitions are called `<table>_<n>`, from 1 */
+  table: string;
+  /** the column of the ranges */
+  column: string;
+  sequence: string;
+  /** ids in a partition, and how long before its end the next one is made */
+  size: bigint;
+  ahead: bigint;
+  /** advisory lock: one process at a time; any number that nothing else uses */
+  lock: number;
+}
+
+export interface Partition {
+  name: string;
+  /** ids from here ... */
+  start: bigint;
+  /** ... to below this */
+  end: bigint;
+}
+
+const partitionsOf = (table: string): string => `
+  select child.relname as name,
+    (regexp_match(pg_get_expr(child.relpartbound, child.oid), 'TO \\(''?(\\d+)'))[1]::bigint as "end"
+  from pg_inherits
+  join pg_class as child on child.oid = pg_inherits.inhrelid
+  where pg_inherits.inhparent = '${SCHEMA}.${table}'::regclass
+    and pg_get_expr(child.relpartbound, child.oid) <> 'DEFAULT'
+  order by "end"`;
+
+/**
+ * Makes the next partition in time, so that no row falls into the default one; the names of what it made. PostgreSQL refuses a
+ * partition while the default one holds rows of its range (a sequence was set ahead, or nobody made one in time): those move.
+ */
+export async function extendPartitions(database: Database, of: Partitioned): Promise<string[]> {
+  return inTurn(database, of, async (tx) => {
+    const [sequence] = await tx.query<{ last_value: bigint }>(`select last_value from ${SCHEMA}.${of.sequence}`);
+    let { end } = (await list(tx, of)).at(-1)!;
+    const made: string[] = [];
+    if (sequence!.last_value + of.ahead < end) return made;
+    const parent = `${SCHEMA}.${of.table}`;
+    await tx.query(`lock table ${parent}_default in access exclusive mode`); // nothing strays while we move
+    while (sequence!.last_value + of.ahead >= end) {
+      const name = `${of.table}_${(end - 1n) / of.size + 1n}`;
+      // attached, not created in place: that would lock out every insert until the longest transaction has ended
+      await tx.query(`create table ${SCHEMA}.${name} (like ${parent} including defaults including indexes)`);
+      await tx.query(
+        `with strayed as (delete from ${parent}_default where ${of.column} >= $1 and ${of.column} < $2 returning *)
+         insert into ${SCHEMA}.${name} select * from strayed`,
+        [end, end + of.size],
+      );
+      await tx.query(
+        `alter table ${parent} attach partition ${SCHEMA}.${name} for values from (${end}) to (${end + of.size})`,
+      );
+      end += of.size;
+      made.push(name);
+    }
+    return made;
+  });
+}
+
+/**
+ * Drops partitions of which `mayGo` says that nothing is needed any more, oldest first, never the last one; the names of what it
+ * dropped. With `holes: false` the first that has to stay keeps all that are younger.
+ */
+export async function prunePartitions(
+  database: Database,
+  of: Partitioned,
+  mayGo: (tx: Transaction, partition: Partition) => Promise<boolean>,
+  { holes }: { holes: boolean },
+): Promise<string[]> {
+  return inTurn(database, of, async (tx) => {
+    const dropped: string[] = [];
+    for (const partition of (await list(tx, of)).slice(0, -1)) {
+      if (await mayGo(tx, partition)) {
+        await tx.query(`drop table ${SCHEMA}.${partition.name}`);
+        dropped.push(partition.name);
+      } else if (!holes) break;
+    }
+    return dropped;
+  });
+}
+
+async function list(tx: Transaction, { table }: Partitioned): Promise<Partition[]> {
+  const rows = await tx.query<{ name: string; end: bigint }>(partitionsOf(table));
+  return rows.map((row, at) => ({ ...row, start: rows[at - 1]?.end ?? 0n }));
+}
+
+function inTurn<T>(database: Database, { lock }: Partitioned, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  return database.transaction(async (tx) => {
+    await tx.query('select pg_advisory_xact_lock($1)', [lock]);
+    await tx.query("set local lock_timeout = '2s'"); // inserts queue behind us: rather try again later
+    return work(tx);
+  });
+}
