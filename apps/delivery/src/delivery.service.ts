@@ -32,11 +32,12 @@ export class DeliveryService {
     const targets = new Map([...options.targets].map(([name, target]) => [name, lookBeforeCreate(target, restore)]));
     this.#options = options;
     this.#engine = new Engine({ ...options, targets });
-    this.#intake = new Intake(database, metrics, (connection) => this.#engine.wake(connection));
+    this.#intake = new Intake(database, metrics, (connection) => this.#engine.wake(connection), targets);
     this.#commands = new Commands({
       database,
       store: this.#engine.store,
       targets,
+      schemas: options.schemas,
       settled: (settled) => this.#engine.settled(settled),
       statesChanged: () => this.#engine.statesChanged(),
     });

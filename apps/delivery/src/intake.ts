@@ -1,9 +1,10 @@
-import { headersToDocument, recordKey, type DocumentHeaders, type StoredRecord } from '#contracts';
-import type { Database } from '#db';
+import { headersToDocument, recordKey, type DocumentHeaders, type StoredRecord, type Target } from '#contracts';
+import type { Database, Transaction } from '#db';
 import type { Metrics } from '#platform';
 import { unframe, writeExactJson, parseExactJson } from '#schema';
-import { hash } from './core/request.ts';
+import { contentHashOf } from './core/content.ts';
 import { WAKE_CHANNEL } from './engine/dependencies.ts';
+import { takeReplay, type ReplayedRow } from './replays.ts';
 import { ENSURE_LANES, TAKE_IN, WAKE_LANES, type IntakeRow, type TakenRow } from './sql/intake.ts';
 
 /** What of a record cannot be taken in, by its place in the batch. */
@@ -14,66 +15,92 @@ export interface Refused {
 
 /**
  * Takes records of document topics into `delivery`: one transaction per batch, the first of each (event, flow) wins, every
- * differing repeat is counted. When it resolves, the offsets may be committed.
+ * differing repeat is counted. Replays follow one by one, each by what it finds. When it resolves, the offsets may be committed.
  */
 export class Intake {
   readonly #database: Database;
+  readonly #targets: ReadonlyMap<string, Target>;
   readonly #metrics: Metrics;
   readonly #arrived: (connection: string) => void;
 
-  constructor(database: Database, metrics: Metrics, arrived: (connection: string) => void) {
+  constructor(
+    database: Database,
+    metrics: Metrics,
+    arrived: (connection: string) => void,
+    targets: ReadonlyMap<string, Target> = new Map(),
+  ) {
     this.#database = database;
+    this.#targets = targets;
     this.#metrics = metrics;
     this.#arrived = arrived;
   }
 
   async take(records: readonly StoredRecord[]): Promise<Refused[]> {
     const rows: IntakeRow[] = [];
+    const replays: ReplayedRow[] = [];
     const refused: Refused[] = [];
     for (const [at, record] of records.entries()) {
       try {
-        rows.push(rowOf(record));
+        const document = headersToDocument(record.headers);
+        const row = rowOf(document, record);
+        if (document.replayOf === undefined) rows.push(row);
+        else replays.push({ replay: document.eventId, row });
       } catch (cause) {
         refused.push({ at, reason: cause instanceof Error ? cause.message : String(cause) });
       }
     }
     const unique = firstOfEach(rows);
-    if (unique.length > 0) await this.#store(unique);
+    if (unique.length > 0)
+      this.#tell(
+        await this.#database.transaction(async (tx) => {
+          const taken = await store(tx, unique);
+          // crashpoint intake.before-commit
+          return taken;
+        }),
+      );
+    // crashpoint intake.after-commit
+    for (const each of replays) await this.#takeReplay(each);
     return refused;
   }
 
-  async #store(rows: readonly IntakeRow[]): Promise<void> {
-    const taken = await this.#database.transaction(async (tx) => {
-      await tx.query(ENSURE_LANES, [
-        rows.map((row) => row.connection),
-        rows.map((row) => row.document),
-        rows.map((row) => row.key),
-      ]);
-      const fresh = await tx.query<TakenRow>(TAKE_IN, [JSON.stringify(rows)]);
-      if (fresh.length > 0) {
-        await tx.query(WAKE_LANES, [[...new Set(fresh.map((row) => row.lane_id))]]);
-        for (const connection of new Set(fresh.map((row) => row.connection)))
-          await tx.query(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
-      }
-      // crashpoint intake.before-commit
-      return fresh;
+  async #takeReplay(replayed: ReplayedRow): Promise<void> {
+    let taken: TakenRow[] = [];
+    await takeReplay(this.#database, this.#targets, replayed, async (tx, row) => {
+      taken = await store(tx, [row]);
     });
-    // crashpoint intake.after-commit
+    this.#tell(taken);
+    this.#arrived(replayed.row.connection);
+  }
+
+  #tell(taken: readonly TakenRow[]): void {
     for (const { flow } of taken) this.#metrics.count('syncAccepted', { flow });
     for (const connection of new Set(taken.map((row) => row.connection))) this.#arrived(connection);
   }
 }
 
-/** Throws, in one sentence without payload, why a record is not a document. */
-function rowOf(record: StoredRecord): IntakeRow {
-  const document = headersToDocument(record.headers);
-  if (document.replayOf !== undefined) throw new Error('replays are not taken in by this version');
+/** Answers with what is new. */
+async function store(tx: Transaction, rows: readonly IntakeRow[]): Promise<TakenRow[]> {
+  await tx.query(ENSURE_LANES, [
+    rows.map((row) => row.connection),
+    rows.map((row) => row.document),
+    rows.map((row) => row.key),
+  ]);
+  const fresh = await tx.query<TakenRow>(TAKE_IN, [JSON.stringify(rows)]);
+  if (fresh.length === 0) return fresh;
+  await tx.query(WAKE_LANES, [[...new Set(fresh.map((row) => row.lane_id))]]);
+  for (const connection of new Set(fresh.map((row) => row.connection)))
+    await tx.query(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
+  return fresh;
+}
+
+/** Throws, in one sentence without payload, why a record is not a document. A replay's row is that of the event it replays. */
+function rowOf(document: DocumentHeaders, record: StoredRecord): IntakeRow {
   const body = bodyOf(document, record.value);
   const open = JSON.stringify(document.open);
   const createOnly = JSON.stringify(document.createOnly);
   return {
     document_id: document.documentId,
-    event_id: document.eventId,
+    event_id: document.replayOf ?? document.eventId,
     event_type: document.eventType,
     source: document.source,
     flow: document.flow,
@@ -104,7 +131,7 @@ function rowOf(record: StoredRecord): IntakeRow {
     event_logged_at: document.eventLogTime,
     accepted_at: document.acceptedAt,
     body,
-    body_hash: hash([document.kind, body ?? '', open, createOnly].join('\n')),
+    body_hash: contentHashOf({ kind: document.kind, body, open, createOnly, review: document.review ?? null }),
     open,
     create_only: createOnly,
     repeats: 0,

@@ -118,9 +118,9 @@ describe('orders of people', () => {
   it('refuses by name what this version cannot do', async () => {
     const w = await at.running();
     const orders = await order(w);
-    expect(await orders.place('replay', {})).toMatchObject({
+    expect(await orders.place('teleport', {})).toMatchObject({
       status: 'refused',
-      result: { reason: expect.stringContaining('replay') },
+      result: { reason: expect.stringContaining('teleport') },
     });
     await orders.stop();
   });

@@ -73,9 +73,14 @@ export async function world(
   const metrics = new Metrics();
   const registry = fileRegistry(allSchemas());
   const engines: Engine[] = [];
-  const intake = new Intake(database, metrics, (name) => {
-    for (const engine of engines) engine.wake(name);
-  });
+  const intake = new Intake(
+    database,
+    metrics,
+    (name) => {
+      for (const engine of engines) engine.wake(name);
+    },
+    new Map([[at.name, target]]),
+  );
   let offset = 0n;
   const self: World = {
     database,

@@ -5,6 +5,7 @@ import { happened, settle, type Ended, type Settlement } from '../src/core/outco
 import { again, plan, type Resolved } from '../src/core/plan.ts';
 import { doubtsOf, looked, resolve } from '../src/core/resolver.ts';
 import { hash } from '../src/core/request.ts';
+import { edit, replay, WAITING } from '../src/core/revision.ts';
 import { compareVersions } from '../src/core/version.ts';
 
 /**
@@ -27,10 +28,18 @@ export type Fate =
 
 const LEASE = 300;
 const TIMEOUT = 200;
-const FINISHED = new Set(['DELIVERED', 'IGNORED', 'SKIPPED_NOCHANGE', 'SKIPPED_STALE', 'RESOLVED_SUPERSEDED']);
+const FINISHED = new Set([
+  'DELIVERED',
+  'IGNORED',
+  'SKIPPED_NOCHANGE',
+  'SKIPPED_STALE',
+  'RESOLVED_SUPERSEDED',
+  'CANCELLED',
+]);
 
 interface Posted {
   content: string;
+  /** with its revision, see `rank` */
   version: bigint;
   requestKey: string;
   /** facts: taken back by now */
@@ -46,6 +55,8 @@ const REVERSES = 'reverses ';
  */
 export class LaneModel {
   now = 1_000_000;
+  /** breaks a rule on purpose */
+  cancelsBetweenSteps = false;
   readonly records: Posted[] = [];
   readonly problems: string[] = [];
   readonly deliveries: Delivery[] = [];
@@ -55,6 +66,9 @@ export class LaneModel {
   readonly #wire: { at: number; request: Prepared; version: bigint }[] = [];
   /** request keys the target has seen, where it remembers them */
   readonly #seen = new Set<string>();
+  /** what a revision goes back to when it is dropped */
+  readonly #delivered = new Map<bigint, Pick<Delivery, 'kind' | 'body' | 'version'>>();
+  #revisions = 1;
   /** what was sent for the live posting */
   #postedBody: string | null = null;
   readonly #lane: Lane;
@@ -106,6 +120,35 @@ export class LaneModel {
     });
   }
 
+  /** A person edits the newest that can be edited; the mapping made something else of the newest event; a person cancels it. */
+  order(kind: 'edit' | 'replay' | 'cancel', content: string): void {
+    const newestFirst = this.deliveries.toSorted((a, b) => compareVersions(b.version, a.version));
+    for (const delivery of newestFirst) {
+      const newer = delivery !== newestFirst[0];
+      const met = { lane: this.#lane, delivery, declaration: this.#declaration, newer };
+      if (kind === 'cancel') {
+        if (this.#lane.doubt !== null || !WAITING.has(delivery.status)) continue;
+        if (delivery.reversed && !this.cancelsBetweenSteps) continue;
+        this.#lane.token++;
+        this.#drop(delivery, 'CANCELLED');
+        return;
+      }
+      const same = delivery.kind === 'document' && delivery.body === content;
+      const decided = kind === 'edit' ? edit(met) : replay(met, { kind: 'document', same, resend: true });
+      if (decided.do === 'nothing') continue;
+      delivery.version = { ...delivery.version, revision: ++this.#revisions };
+      Object.assign(delivery, { status: 'PENDING', kind: 'document', body: content, step: 0, nextAttemptAt: null });
+      this.#lane.token++;
+      return;
+    }
+  }
+
+  #drop(delivery: Delivery, status: Delivery['status']): void {
+    const before = this.#delivered.get(delivery.id);
+    delivery.status = before === undefined ? status : 'DELIVERED';
+    if (before !== undefined) Object.assign(delivery, before);
+  }
+
   /** One claim and what follows of it; `fate` is used if a request goes out. False when there is nothing to do for now. */
   turn(fate: Fate): boolean {
     this.#land();
@@ -131,8 +174,8 @@ export class LaneModel {
       if (decided.do === 'finish') {
         if (decided.status === 'SKIPPED_NOCHANGE' && this.#held() !== delivery.body)
           this.problems.push('P6: skipped as unchanged, and the target holds something else');
-        delivery.status = decided.status;
         if (decided.effect) this.#effect(delivery);
+        this.#drop(delivery, decided.status);
         return true;
       }
       if (decided.do !== 'send') throw new Error(`unexpected ${decided.do}`);
@@ -155,16 +198,17 @@ export class LaneModel {
         const behind = this.deliveries.some((at) => at.status === 'PARKED' || at.status === 'DEAD');
         if (!behind) this.problems.push(`P7: version ${delivery.version.aggregate} stays ${delivery.status}`);
       }
-      const posted = this.records.filter((record) => record.version === delivery.version.aggregate).length;
-      const wanted = delivery.kind === 'withdraw' ? 0 : 1;
-      if (this.#declaration.nature === 'fact' && delivery.status === 'DELIVERED' && posted !== wanted)
+      const posted = this.records.filter(({ version }) => version / REVISIONS === delivery.version.aggregate).length;
+      const { nature, versions } = this.#declaration;
+      if (nature === 'fact' && versions !== 'reversal' && delivery.status === 'DELIVERED' && posted !== 1)
         this.problems.push(`P6: version ${delivery.version.aggregate} is delivered and was posted ${posted} times`);
     }
     if (this.#declaration.versions === 'each' || this.#lane.doubt !== null) return;
     // a delivery between its steps has taken back what the newest green one posted
-    if (this.deliveries.some(({ reversed }) => reversed)) return;
+    if (this.deliveries.some(({ status, reversed }) => reversed && !FINISHED.has(status))) return;
     const green = this.deliveries
-      .filter(({ status }) => status === 'DELIVERED' || status === 'SKIPPED_NOCHANGE' || status === 'IGNORED')
+      .map((at) => (FINISHED.has(at.status) ? at : { ...at, ...(this.#delivered.get(at.id) ?? { status: 'PENDING' }) }))
+      .filter(({ id, status }) => GREEN.has(status) || (!FINISHED.has(status) && this.#delivered.has(id)))
       .toSorted((a, b) => compareVersions(b.version, a.version))[0];
     if (green !== undefined && this.#held() !== (green.body ?? undefined))
       this.problems.push(
@@ -185,7 +229,7 @@ export class LaneModel {
     const attempt: Attempt = {
       ...request,
       n: attempts.length + 1,
-      revision: 1,
+      revision: delivery.version.revision,
       startedAt: this.#date(),
       gaveUpAt: new Date(this.now + LEASE / 3 + TIMEOUT),
       outcome: null,
@@ -198,7 +242,7 @@ export class LaneModel {
     delivery.attemptN = attempts.length;
     delivery.status = 'IN_FLIGHT';
     this.#lane.doubt = delivery.id;
-    const version = delivery.version.aggregate;
+    const version = rank(delivery);
     const [end, when] = fate.split('-');
     if (end === 'crash' || end === 'killed') {
       if (when === 'after') this.#apply(request, version);
@@ -268,7 +312,11 @@ export class LaneModel {
       }
     }
     if (settlement.forgets) lane.acknowledged = null;
-    if (settlement.status === 'DELIVERED') delivery.deliveredRevision = delivery.version.revision;
+    if (settlement.status === 'DELIVERED') {
+      const { kind, body, version } = delivery;
+      delivery.deliveredRevision = version.revision;
+      this.#delivered.set(delivery.id, { kind, body, version });
+    }
     if (settlement.targetId !== null) lane.targetId = settlement.targetId;
     if (settlement.effect) this.#effect(delivery);
   }
@@ -278,7 +326,7 @@ export class LaneModel {
     if (this.#declaration.nature === 'fact') return;
     for (const other of this.deliveries)
       if (!FINISHED.has(other.status) && compareVersions(other.version, delivery.version) < 0)
-        other.status = 'RESOLVED_SUPERSEDED';
+        this.#drop(other, 'RESOLVED_SUPERSEDED');
   }
 
   #look(delivery: Delivery, request: Prepared, attempts: Attempt[], fate: Fate): void {
@@ -352,7 +400,9 @@ export class LaneModel {
       this.problems.push(`P3: version ${version} lands over version ${last.version}`);
     if (request.operation === 'create' && this.#declaration.nature === 'state' && last !== undefined)
       this.problems.push(`P2: a second record is created by version ${version}`);
-    if (this.#declaration.nature === 'fact' && this.records.some((record) => record.version === version))
+    const again = ({ version: other, reversed }: Posted): boolean =>
+      other === version || (other / REVISIONS === version / REVISIONS && reversed !== true);
+    if (this.#declaration.nature === 'fact' && this.records.some(again))
       this.problems.push(`P2: version ${version} is posted twice`);
     const landed = {
       content,
@@ -380,3 +430,8 @@ export class LaneModel {
 /** Undefined for a marker. */
 const resolvedOf = (body: string | null): Resolved | undefined =>
   body === null ? undefined : { ok: true, content: body, create: body, contentHash: hash(body) };
+
+const GREEN = new Set(['DELIVERED', 'SKIPPED_NOCHANGE', 'IGNORED']);
+const REVISIONS = 10_000n;
+/** Orders what goes out: by version, within it by revision. */
+const rank = ({ version }: Delivery): bigint => version.aggregate * REVISIONS + BigInt(version.revision);

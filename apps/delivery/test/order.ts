@@ -21,6 +21,7 @@ export async function order(w: World) {
     database: w.database,
     store,
     targets: new Map([[w.connection.name, w.target]]),
+    schemas: w.schemas,
     settled: () => engine(),
     statesChanged: () => engine(),
   });

@@ -1,16 +1,20 @@
 import type { Target } from '#contracts';
 import type { Database } from '#db';
 import { logger } from '#platform';
+import type { SchemaSet } from '#schema';
 import { Bell } from '../engine/signal.ts';
 import type { Settled, Store } from '../engine/store.ts';
 import { bind, fill, pause, resume } from './calm-orders.ts';
 import { cancel, onDelivery, resolveBy, retry } from './delivery-orders.ts';
+import { editBody } from './edit.ts';
 import { refuse, type Answer, type Order, type OrderContext } from './order.ts';
+import { replayEvents } from './replay.ts';
 
 export interface CommandsOptions {
   database: Database;
   store: Store;
   targets: ReadonlyMap<string, Target>;
+  schemas: SchemaSet;
   /** after the commit: metrics, wake-ups */
   settled(settled: Settled): void;
   statesChanged(): void;
@@ -60,7 +64,7 @@ export class Commands {
 
   /** False when nothing waits. */
   async #next(): Promise<boolean> {
-    const { database, store, targets } = this.#options;
+    const { database, store, targets, schemas } = this.#options;
     let settled: Settled[] = [];
     let states = false;
     const found = await database.transaction(async (tx) => {
@@ -68,7 +72,7 @@ export class Commands {
       const [order] = await tx.query<Order>(NEXT);
       if (order === undefined) return false;
       const context = { tx, store, targets, order, settled, statesChanged: () => void (states = true) };
-      const answer = await execute(context);
+      const answer = await execute(context, schemas);
       const [status, result] = 'done' in answer ? ['done', answer.done] : ['refused', { reason: answer.refused }];
       await tx.query(ANSWER, [order.id, status, JSON.stringify(result)]);
       if (states) await tx.query(`select pg_notify('crossdock_delivery', '*')`);
@@ -80,7 +84,7 @@ export class Commands {
   }
 }
 
-function execute(context: OrderContext): Promise<Answer> {
+function execute(context: OrderContext, schemas: SchemaSet): Promise<Answer> {
   const { kind, target } = context.order;
   const of = (typeof target === 'object' && target !== null ? target : {}) as { as?: unknown; targetId?: unknown };
   switch (kind) {
@@ -90,6 +94,10 @@ function execute(context: OrderContext): Promise<Answer> {
       return onDelivery(context, cancel);
     case 'resolve':
       return onDelivery(context, resolveBy(of.as, of.targetId));
+    case 'edit':
+      return editBody(context, schemas);
+    case 'replay':
+      return replayEvents(context);
     case 'fill':
       return fill(context);
     case 'bind':

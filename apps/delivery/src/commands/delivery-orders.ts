@@ -1,5 +1,6 @@
 import type { DeliveryStatus, DocumentDeclaration, Operation } from '#contracts';
 import { settledAt, doubtsOf } from '../core/resolver.ts';
+import { WAITING } from '../core/revision.ts';
 import { isBadText } from '#schema';
 import type { Attempt, Delivery, Lane } from '../core/lane.ts';
 import { rowFor } from '../engine/settle-row.ts';
@@ -7,7 +8,7 @@ import { loadOne } from '../engine/store.ts';
 import type { SettleRow } from '../sql/settle.ts';
 import { refuse, type Answer, type OrderContext } from './order.ts';
 
-interface Subject {
+export interface Subject {
   lane: Lane;
   delivery: Delivery;
   attempts: Attempt[];
@@ -17,21 +18,8 @@ interface Subject {
 
 type Decision = { refused: string } | { changes: Partial<SettleRow> & { status: DeliveryStatus }; note?: string };
 
-const WAITING = new Set<DeliveryStatus>([
-  'PENDING',
-  'RETRY_WAIT',
-  'HELD_DEPENDENCY',
-  'HELD_APPROVAL',
-  'HELD_CREDIT',
-  'HELD_PERIOD',
-  'HELD_REVIEW',
-  'PARKED',
-  'DEAD',
-]);
-
-/** Runs an order about one delivery under the lane's lock and a new token, so that whoever held the lane changes nothing more. */
-export async function onDelivery(context: OrderContext, decide: (subject: Subject) => Decision): Promise<Answer> {
-  const { tx, store, targets, order, settled } = context;
+/** The delivery that an order names, under its lane's lock, as it is once the lane has a new token. */
+export async function lockSubject({ tx, targets, order }: OrderContext): Promise<Subject | { refused: string }> {
   const id = deliveryIdOf(order.target);
   if (id === undefined) return refuse('the order names no delivery');
   const [lane] = await tx.query<{ id: bigint; connection: string; document: string; key: string; token: bigint }>(
@@ -43,15 +31,23 @@ export async function onDelivery(context: OrderContext, decide: (subject: Subjec
   const declaration = targets.get(lane.connection)?.documents.get(lane.document);
   if (declaration === undefined)
     return refuse(`${lane.connection} no longer declares the document type ${lane.document}`);
-  const token = lane.token + 1n;
-  const subject = { ...(await loadOne(tx, id, { ...lane, token })), declaration };
+  return { ...(await loadOne(tx, id, { ...lane, token: lane.token + 1n })), declaration };
+}
+
+/** Runs an order about one delivery under the lane's lock and a new token, so that whoever held the lane changes nothing more. */
+export async function onDelivery(context: OrderContext, decide: (subject: Subject) => Decision): Promise<Answer> {
+  const { tx, store, order, settled } = context;
+  const subject = await lockSubject(context);
+  if ('refused' in subject) return subject;
+  const { lane, declaration } = subject;
+  const { id } = subject.delivery;
   const decision = decide(subject);
   if ('refused' in decision) return decision;
   const holder = `order ${order.id}`;
   const sends = decision.changes.status === 'PENDING' || decision.changes.status === 'UNKNOWN';
   await tx.query(`update lane set token = $2, holder = $3, ordered = ordered or $4 where id = $1`, [
     lane.id,
-    token,
+    lane.token,
     holder,
     sends,
   ]);

@@ -25,4 +25,4 @@ export interface OrderContext {
   statesChanged(): void;
 }
 
-export const refuse = (why: string): Answer => ({ refused: why });
+export const refuse = (why: string): { refused: string } => ({ refused: why });

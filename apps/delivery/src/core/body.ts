@@ -63,6 +63,16 @@ function parentOf(json: Json, path: readonly string[]): Json | undefined {
   return at;
 }
 
+/** Whether a field left open can be filled in: its parent is there, it is not. */
+export function hasPlace(json: Json, pointer: string): boolean {
+  const path = steps(pointer);
+  const parent = parentOf(json, path);
+  const name = path.at(-1);
+  if (name === undefined) return false;
+  if (Array.isArray(parent)) return Number(name) === parent.length;
+  return isJsonObject(parent) && !Object.hasOwn(parent, name);
+}
+
 /** What JSON takes as a number, without exponent: ids and codes. */
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?$/;
 

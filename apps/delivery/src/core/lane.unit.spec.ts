@@ -19,10 +19,18 @@ const FATES: readonly Fate[] = [
   'killed-late',
 ];
 
+/** What people and replays do to the newest that can be changed. */
+const ORDERED = fc.record({
+  ordered: fc.constantFrom('edit' as const, 'replay' as const, 'cancel' as const),
+  content: fc.constantFrom('A', 'B', 'D'),
+});
+type Step = { arrives: string | null } | { fate: Fate } | { ordered: 'edit' | 'replay' | 'cancel'; content: string };
+
 /** Versions with few contents, so that equal ones meet, mixed with the fates of the requests that go out. */
 const story = fc.array(
   fc.oneof(
     fc.record({ arrives: fc.constantFrom('A', 'B', 'C', null) }),
+    ORDERED,
     fc.record({ fate: fc.constantFrom(...FATES) }),
   ),
   { minLength: 1, maxLength: 30 },
@@ -30,14 +38,16 @@ const story = fc.array(
 
 function play(
   declaration: DocumentDeclaration,
-  steps: readonly ({ arrives: string | null } | { fate: Fate })[],
+  steps: readonly Step[],
   declaredSettleMs = 400,
+  broken: Partial<Pick<LaneModel, 'cancelsBetweenSteps'>> = {},
 ): LaneModel {
-  const model = new LaneModel({ ...declaration, settleMs: declaredSettleMs }, 400);
+  const model = Object.assign(new LaneModel({ ...declaration, settleMs: declaredSettleMs }, 400), broken);
   let version = 0;
   for (const step of steps)
     if ('arrives' in step)
       model.arrive(++version, declaration.versions === 'reversal' ? step.arrives : (step.arrives ?? 'A'));
+    else if ('ordered' in step) model.order(step.ordered, step.content);
     else model.turn(step.fate);
   for (let left = 400; left > 0 && model.turn('ok'); left--);
   model.judge();
@@ -89,6 +99,14 @@ describe('a lane, whatever happens to its requests', () => {
     };
     const run = fc.check(
       fc.property(story, (steps) => play(careless, steps).problems.length === 0),
+      { numRuns: 5_000 },
+    );
+    expect(run.failed).toBe(true);
+  });
+
+  it('is seen to break when a delivery may be cancelled between its reversal and its posting', () => {
+    const run = fc.check(
+      fc.property(story, (steps) => play(INVOICE, steps, 400, { cancelsBetweenSteps: true }).problems.length === 0),
       { numRuns: 5_000 },
     );
     expect(run.failed).toBe(true);

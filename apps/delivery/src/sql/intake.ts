@@ -89,8 +89,8 @@ with input as (
     amount, currency, topic, "partition", "offset", event_topic, event_partition, event_offset, event_logged_at, accepted_at
     from fresh
 ), bodies as (
-  insert into revision (delivery_id, n, kind, body, open, create_only, bundle)
-  select id, 1, kind, body, open::jsonb, create_only::jsonb, bundle from fresh
+  insert into revision (delivery_id, n, kind, body, open, create_only, content_hash, bundle)
+  select id, 1, kind, body, open::jsonb, create_only::jsonb, decode(body_hash, 'hex'), bundle from fresh
 )
 select lane_id, connection, flow from fresh`,
 };

@@ -122,6 +122,7 @@ export class Delivery0003 implements MigrationInterface {
         body        text,                                  -- exact JSON, null for a marker
         open        jsonb not null default '[]',
         create_only jsonb not null default '[]',
+        content_hash bytea,                                -- of all that decides what is sent: is a replay new content?
         origin      text not null default 'mapped' check (origin in ('mapped', 'edit', 'replay')),
         bundle      text,
         command_id  uuid,
@@ -292,6 +293,26 @@ export class Delivery0003 implements MigrationInterface {
         done_at    timestamptz
       );
       create index command_waiting on command (stage, created_at) where status = 'waiting';
+
+      -- Replays: rows of the outbox under ids of their own, and what each flow's record found when it came in.
+      create table replay (
+        event_id   uuid primary key,                       -- the replay's own
+        replay_of  uuid not null,
+        command_id uuid not null,
+        resend     boolean not null,                       -- what was delivered and differs by now is sent again
+        created_at timestamptz not null default clock_timestamp()
+      );
+      create index replay_command on replay (command_id);
+      create table replay_outcome (
+        event_id    uuid not null,
+        flow        text not null,
+        delivery_id bigint,
+        outcome     text not null check (outcome in ('revised', 'taken', 'nothing')),
+        revision    integer,
+        note        text,                                  -- why nothing
+        at          timestamptz not null default clock_timestamp(),
+        primary key (event_id, flow)
+      );
 
       -- Events that no flow wants, and dead letters of every topic: stored by delivery's intake so that everything is accounted for.
       create table unrouted (

@@ -1,0 +1,80 @@
+import type { DeliveryStatus, DocumentDeclaration } from '#contracts';
+import type { Delivery, Lane } from './lane.ts';
+
+/** Statuses in which nothing of a delivery is out and nothing of it took effect: people and replays may change it. */
+export const WAITING: ReadonlySet<DeliveryStatus> = new Set([
+  'PENDING',
+  'RETRY_WAIT',
+  'HELD_DEPENDENCY',
+  'HELD_APPROVAL',
+  'HELD_CREDIT',
+  'HELD_PERIOD',
+  'HELD_REVIEW',
+  'PARKED',
+  'DEAD',
+]);
+
+/** What a replay or an edit meets. */
+export interface Met {
+  lane: Lane;
+  delivery: Delivery;
+  declaration: DocumentDeclaration;
+  /** a newer version of the record is there, and was not cancelled */
+  newer: boolean;
+}
+
+export interface Replayed {
+  kind: Delivery['kind'];
+  /** the content is that of the revision in force */
+  same: boolean;
+  /** `resend: changed` was asked */
+  resend: boolean;
+}
+
+/** A new revision, or why nothing happens. */
+export type Revising = { do: 'revise' } | { do: 'nothing'; why: string };
+
+const nothing = (why: string): Revising => ({ do: 'nothing', why });
+
+/**
+ * A replayed event by what it finds (pipeline.md section 7):
+ *
+ *     open doubt or in flight ────────────────────────────────────> nothing
+ *     waiting, held, parked, dead ── new content ─────────────────> new revision
+ *     delivered state, still the newest, resend asked ── differs ─> new revision
+ *     delivered fact with reversals, the one that is posted, same ─> new revision: reverses, then posts
+ *     all else ───────────────────────────────────────────────────> nothing
+ *
+ * So replaying twice, or replaying what went through, never makes a second document.
+ */
+export function replay(met: Met, replayed: Replayed): Revising {
+  const { lane, delivery, declaration, newer } = met;
+  if (lane.doubt !== null) return nothing('a request of this record is open or in doubt');
+  if (WAITING.has(delivery.status)) {
+    if (replayed.same) return nothing(`its content is the same, and it is ${delivery.status}: retry it`);
+    if (delivery.reversed && replayed.kind === 'ignored')
+      return nothing('what was posted before is reversed already: it can only be completed');
+    return { do: 'revise' };
+  }
+  if (delivery.status !== 'DELIVERED') return nothing(`it is ${delivery.status}`);
+  if (!replayed.resend) return nothing('it is DELIVERED, and sending it again if it changed was not asked');
+  if (newer || !isApplied(delivery, lane)) return nothing('a newer version of this record is there');
+  if (replayed.same) return nothing('it is DELIVERED with the same content');
+  if (replayed.kind === 'ignored' || replayed.kind === 'rejected')
+    return nothing(`it is DELIVERED, and the mapping answers ${replayed.kind} by now`);
+  if (declaration.nature === 'state') return { do: 'revise' };
+  if (declaration.versions === 'reversal' && lane.posted === delivery.documentId) return { do: 'revise' };
+  return nothing('it was posted: only a reversal could change that');
+}
+
+/** A person corrects what is to be sent. */
+export function edit({ lane, delivery }: Met): Revising {
+  if (lane.doubt !== null) return nothing('a request of this record is open or in doubt: resolve it first');
+  if (!WAITING.has(delivery.status))
+    return nothing(`it is ${delivery.status}: only what waits, is held, parked or dead can be edited`);
+  if (delivery.kind === 'withdraw') return nothing('it takes something back: there is no document to edit');
+  return { do: 'revise' };
+}
+
+const isApplied = ({ version }: Delivery, { applied }: Lane): boolean =>
+  applied !== null && version.source === applied.source && version.aggregate === applied.aggregate;

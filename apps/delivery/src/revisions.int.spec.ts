@@ -1,0 +1,260 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import type { WriteResult } from '#contracts';
+import { attemptsOf, fixture } from '../test/fixture.ts';
+import { becomes, recordOf, until, type Doc, type World } from '../test/harness.ts';
+import { order } from '../test/order.ts';
+
+const at = fixture();
+const refusal: WriteResult = { outcome: 'rejected', errorClass: 'VALUE', message: 'no', httpStatus: 422 };
+
+interface Outcome {
+  outcome: string;
+  revision: number | null;
+  note: string | null;
+}
+
+let offset = 0n;
+
+/** The record that a replayed event gives; `again` brings the same record once more. */
+async function replay(
+  w: World,
+  event: string,
+  document: Partial<Doc>,
+  options: { resend?: boolean; id?: string } = {},
+): Promise<Outcome & { id: string }> {
+  const id = options.id ?? randomUUID();
+  await w.database.query(
+    'insert into replay (event_id, replay_of, command_id, resend) values ($1, $2, gen_random_uuid(), $3) on conflict do nothing',
+    [id, event, options.resend ?? false],
+  );
+  const record = recordOf(w.connection.name, event, document, ++offset);
+  const headers = { ...record.headers, cd_eventId: id, cd_replayOf: event };
+  expect(await w.intake.take([{ ...record, headers }])).toEqual([]);
+  const [outcome] = await w.database.query<Outcome>(
+    'select outcome, revision, note from replay_outcome where event_id = $1',
+    [id],
+  );
+  return { ...outcome!, id };
+}
+
+const keys = (w: World): string[] => w.target.applied.map(({ requestKey }) => requestKey.slice(36));
+const countOf = async (w: World): Promise<number> =>
+  (await w.database.query('select 1 from delivery where connection = $1', [w.connection.name])).length;
+
+describe('a document that a person corrects', () => {
+  it('goes out as a new revision with every digit, under a request key of its own', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    w.target.fault({ do: 'answer', result: refusal });
+    const event = await w.send({ body: { amount: 1 } });
+    await becomes(w, event, 'DEAD');
+    const placed = await orders.on(event, 'edit', { body: '{"amount": 90071992547409931.10, "b": "é"}' });
+    expect(placed).toMatchObject({ status: 'done', result: { revision: 2 } });
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ revision: 2, delivered_revision: 2 });
+    expect(w.target.applied[0]!.body).toBe('{"amount":90071992547409931.10,"b":"é"}');
+    expect(keys(w)).toEqual([':r2']);
+    expect((await attemptsOf(w, event)).map((attempt) => attempt['revision'])).toEqual([1, 2]);
+    await orders.stop();
+  });
+
+  it('keeps what only delivery can fill in, unless the person filled it in', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const open = [
+      { pointer: '/customer', reference: { document: 'customer', key: 't:e:c1' } },
+      { pointer: '/terms', values: { set: 'terms', from: 'net30' } },
+    ];
+    const event = await w.send({ document: 'salesOrder', key: 'o1', body: { a: 1 }, headers: { open } });
+    await becomes(w, event, 'HELD_DEPENDENCY');
+    expect((await orders.on(event, 'edit', { body: '{"a": 2, "terms": "30D"}' })).status).toBe('done');
+    await until('only the customer is missing', async () => {
+      const waits = (await w.row(event))['waiting_for'] as { key: string }[] | null;
+      return waits?.length === 1 && waits[0]!.key === 't:e:c1';
+    });
+    await w.send({ key: 'c1' });
+    await becomes(w, event, 'DELIVERED');
+    expect(w.target.records('salesOrder', 't:e:o1')[0]!.body).toBe('{"a":2,"terms":"30D","customer":"T1"}');
+    await orders.stop();
+  });
+
+  it('is refused while it is unknown what happened, after it took effect, and when it is no document', async () => {
+    const w = await at.running({ retry: { ladderMs: [5], jitter: 0 } });
+    const orders = await order(w);
+    const event = await w.send({ document: 'payment' });
+    await becomes(w, event, 'DELIVERED');
+    const reason = async (of: string, body: unknown): Promise<unknown> =>
+      (await orders.on(of, 'edit', { body })).result['reason'];
+    expect(await reason(event, '{}')).toContain('DELIVERED');
+    w.target.documents.set('salesOrder', {
+      ...w.target.documents.get('salesOrder')!,
+      repeatIsSafe: { create: 'never' },
+    });
+    w.target.fault({ do: 'hang' });
+    const doubtful = await w.send({ document: 'salesOrder' });
+    await becomes(w, doubtful, 'PARKED');
+    expect(await reason(doubtful, '{}')).toContain('in doubt');
+    for (const body of ['{', '[1]', '{"a":"\\u0000"}', 7])
+      expect(await reason(doubtful, body)).toMatch(/document|kept/);
+    await orders.stop();
+  });
+});
+
+describe('a replayed event', () => {
+  it('gives what is dead its new content, and what has the same content nothing', async () => {
+    const w = await at.running();
+    w.target.fault({ do: 'answer', result: refusal });
+    const event = await w.send({ body: { a: 1 } });
+    await becomes(w, event, 'DEAD');
+    expect(await replay(w, event, { body: { a: 1 } })).toMatchObject({
+      outcome: 'nothing',
+      note: expect.stringContaining('retry'),
+    });
+    expect(await replay(w, event, { body: { a: 2 } })).toMatchObject({ outcome: 'revised', revision: 2 });
+    await becomes(w, event, 'DELIVERED');
+    expect(w.target.applied.map(({ body }) => body)).toEqual(['{"a":2}']);
+    expect(await countOf(w)).toBe(1);
+  });
+
+  it('frees what was held for a reason that the mapping no longer gives', async () => {
+    const w = await at.running();
+    const event = await w.send({ body: { a: 1 }, headers: { review: 'total differs' } });
+    await becomes(w, event, 'HELD_REVIEW');
+    expect((await replay(w, event, { body: { a: 1 } })).outcome).toBe('revised');
+    await becomes(w, event, 'DELIVERED');
+  });
+
+  it('turns what the mapping refused into a document', async () => {
+    const w = await at.running();
+    const event = await w.send({ kind: 'rejected', headers: { reason: 'no date' } });
+    await becomes(w, event, 'DEAD');
+    expect((await replay(w, event, { body: { a: 1 } })).outcome).toBe('revised');
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ kind: 'document' });
+  });
+
+  it('sends a delivered state again only if that was asked, it differs, and nothing newer is there', async () => {
+    const w = await at.running();
+    const event = await w.send({ document: 'salesOrder', version: 1, body: { a: 1 } });
+    await becomes(w, event, 'DELIVERED');
+    const of = { document: 'salesOrder', version: 1 };
+    expect(await replay(w, event, { ...of, body: { a: 2 } })).toMatchObject({ outcome: 'nothing' });
+    expect(await replay(w, event, { ...of, body: { a: 1 } }, { resend: true })).toMatchObject({ outcome: 'nothing' });
+    const changed = await replay(w, event, { ...of, body: { a: 2 } }, { resend: true });
+    expect(changed).toMatchObject({ outcome: 'revised', revision: 2 });
+    await until('the new content is there', () => w.target.applied.length === 2);
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ delivered_revision: 2 });
+    expect(w.target.applied.map(({ operation }) => operation)).toEqual(['create', 'update']);
+    expect(keys(w)).toEqual(['', ':r2']);
+    // the same record of the log once more
+    await replay(w, event, { ...of, body: { a: 3 } }, { resend: true, id: changed.id });
+    await becomes(w, await w.send({ ...of, version: 2, body: { a: 9 } }), 'DELIVERED');
+    expect(await replay(w, event, { ...of, body: { a: 4 } }, { resend: true })).toMatchObject({
+      note: expect.stringContaining('newer'),
+    });
+    expect(w.target.applied).toHaveLength(3);
+  });
+
+  it('leaves a delivered one delivered when its new revision is given up or superseded', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const event = await w.send({ version: 1, body: { a: 1 } });
+    await becomes(w, event, 'DELIVERED');
+    const results = async (): Promise<number> =>
+      (await w.database.query(`select 1 from outbox where key = 't:e:r1'`)).length;
+    const before = await results();
+    w.target.fault({ do: 'answer', result: refusal });
+    await replay(w, event, { version: 1, body: { a: 2 } }, { resend: true });
+    await becomes(w, event, 'DEAD');
+    expect((await orders.on(event, 'cancel')).status).toBe('done');
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({
+      revision: 1,
+      delivered_revision: 1,
+      kind: 'document',
+    });
+    expect(await results()).toBe(before + 1); // that of the refusal
+    w.target.fault({ do: 'answer', result: refusal });
+    expect(await replay(w, event, { version: 1, body: { a: 3 } }, { resend: true })).toMatchObject({ revision: 3 });
+    await becomes(w, event, 'DEAD');
+    await becomes(w, await w.send({ version: 2, body: { a: 4 } }), 'DELIVERED');
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ revision: 1 });
+    await orders.stop();
+  });
+
+  it('changes a posted fact only by reversing it', async () => {
+    const w = await at.running();
+    const lines = (a: number) => ({ lines: [{ debit: a }] });
+    const [once, reversible] = [
+      await w.send({ document: 'journalEntry', body: lines(1) }),
+      await w.send({ document: 'invoice', body: lines(1) }),
+    ];
+    await becomes(w, once, 'DELIVERED');
+    await becomes(w, reversible, 'DELIVERED');
+    const refused = await replay(w, once, { document: 'journalEntry', body: lines(2) }, { resend: true });
+    expect(refused).toMatchObject({ outcome: 'nothing', note: expect.stringContaining('reversal') });
+    const changed = await replay(w, reversible, { document: 'invoice', body: lines(2) }, { resend: true });
+    expect(changed).toMatchObject({ outcome: 'revised', revision: 2 });
+    await until('reversed and posted', () => w.target.applied.length === 4);
+    await becomes(w, reversible, 'DELIVERED');
+    expect(keys(w).slice(2)).toEqual([':r2:reversal', ':r2']);
+    expect(w.target.applied[2]!.body).toBe('{"lines":[{"credit":1}]}');
+    const again = await replay(w, reversible, { document: 'invoice', body: lines(2) }, { resend: true });
+    expect(again.outcome).toBe('nothing');
+    expect(w.target.applied).toHaveLength(4);
+  });
+
+  it('changes nothing while a request is open or in doubt', async () => {
+    const w = await at.running();
+    let open = (): void => {};
+    w.target.fault({ do: 'wait', until: new Promise((resolve) => (open = resolve)) });
+    const event = await w.send({ body: { a: 1 } });
+    await until('the request is out', () => w.target.open === 1);
+    const met = await replay(w, event, { body: { a: 2 } }, { resend: true });
+    expect(met).toMatchObject({ outcome: 'nothing', note: expect.stringContaining('in doubt') });
+    open();
+    await becomes(w, event, 'DELIVERED');
+    expect(w.target.applied.map(({ body }) => body)).toEqual(['{"a":1}']);
+  });
+
+  it('is taken in by a flow that never had the event', async () => {
+    const w = await at.running();
+    const event = randomUUID();
+    expect(await replay(w, event, { body: { a: 1 } })).toMatchObject({ outcome: 'taken' });
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ event_id: event });
+    expect((await replay(w, event, { body: { a: 1 } })).outcome).toBe('nothing');
+  });
+});
+
+describe('an order to replay', () => {
+  it('appends at the front under the lock of the record, draws no version, and appends nothing when it is executed twice', async () => {
+    const w = await at.world();
+    const orders = await order(w);
+    const key = `acme:order:${w.connection.name}`;
+    const event = randomUUID();
+    await w.database.query(`insert into aggregate_version (key, version) values ($1, 7)`, [key]);
+    await w.database.query(
+      `with x as (insert into outbox_event (event_id, outbox_id) values ($1, nextval('outbox_id')) returning outbox_id)
+       insert into outbox (id, event_id, aggregatetype, aggregateid, type, topic, key, headers, payload)
+       select outbox_id, $1, 'order', 'o1', 'crm.order.won', 'crm.order.v1', $2, $3, '\\x01' from x`,
+      [event, key, JSON.stringify({ ce_id: event, ce_tenant: 'acme', ce_aggregateversion: '7' })],
+    );
+    const unknown = randomUUID();
+    const placed = await orders.place('replay', { events: [event, unknown], resend: 'changed' });
+    expect(placed).toMatchObject({ status: 'done', result: { replayed: 1, missing: [unknown] } });
+    const rows = await w.database.query<{ event_id: string; headers: Record<string, string>; payload: Buffer }>(
+      'select event_id, headers, payload from outbox where key = $1 order by id',
+      [key],
+    );
+    expect(rows).toHaveLength(2);
+    expect(rows[1]!.headers).toMatchObject({ ce_id: rows[1]!.event_id, ce_replayof: event, ce_aggregateversion: '7' });
+    expect(rows[1]!.payload).toEqual(Buffer.from([1]));
+    expect(await w.database.query('select version from aggregate_version where key = $1', [key])).toEqual([
+      { version: 7n },
+    ]);
+    // a replay of the replay means the event; COMMIT lost and executed again would be the same order
+    const again = await orders.place('replay', { events: [rows[1]!.event_id, event] });
+    expect(again).toMatchObject({ status: 'done', result: { replayed: 1 } });
+    expect(await orders.place('replay', { events: ['x'] })).toMatchObject({ status: 'refused' });
+    expect(await orders.place('replay', { events: [unknown] })).toMatchObject({ status: 'refused' });
+    await orders.stop();
+  });
+});
