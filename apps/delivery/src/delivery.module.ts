@@ -75,19 +75,19 @@ const GROUP = 'delivery';
           unrouted: [UNROUTED_TOPIC],
           'dead-letters': declared.filter(({ writer }) => writer === 'event-log').map(({ name }) => name),
         };
-        transports.add(
-          new EventLogStrategy({
-            eventLog,
-            transportId: DELIVERY,
-            group: GROUP,
-            topics,
-            onProblem: ({ kind, topic, partition, message, cause }) => {
-              metrics.count('logProblems', { kind });
-              log.warn({ kind, topic, partition, err: cause }, message);
-            },
-          }),
-        );
+        const strategy = new EventLogStrategy({
+          eventLog,
+          transportId: DELIVERY,
+          group: GROUP,
+          topics,
+          onProblem: ({ kind, topic, partition, message, cause }) => {
+            metrics.count('logProblems', { kind });
+            log.warn({ kind, topic, partition, err: cause }, message);
+          },
+        });
+        transports.add(strategy);
         metrics.onScrape(() => collectLag(eventLog, Object.values(topics).flat(), metrics));
+        metrics.onScrape(async () => metrics.set('logStopped', { group: GROUP }, strategy.stopped().length));
         return eventLog;
       },
     },

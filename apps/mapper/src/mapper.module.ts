@@ -62,20 +62,20 @@ const log = logger('mapper');
       ): Promise<EventLog> => {
         const eventLog = await openEventLog({ kafka: connectionOf(kafka), databaseUrl });
         const topics = eventTopics(configuration);
-        transports.add(
-          new EventLogStrategy({
-            eventLog,
-            transportId: MAPPER,
-            group: GROUP,
-            topics: { crm: topics },
-            after: away ? table : undefined,
-            onProblem: ({ kind, topic, partition, message, cause }) => {
-              metrics.count('logProblems', { kind });
-              log.warn({ kind, topic, partition, err: cause }, message);
-            },
-          }),
-        );
+        const strategy = new EventLogStrategy({
+          eventLog,
+          transportId: MAPPER,
+          group: GROUP,
+          topics: { crm: topics },
+          after: away ? table : undefined,
+          onProblem: ({ kind, topic, partition, message, cause }) => {
+            metrics.count('logProblems', { kind });
+            log.warn({ kind, topic, partition, err: cause }, message);
+          },
+        });
+        transports.add(strategy);
         metrics.onScrape(() => collectLag(eventLog, topics, metrics));
+        metrics.onScrape(async () => metrics.set('logStopped', { group: GROUP }, strategy.stopped().length));
         return eventLog;
       },
     },

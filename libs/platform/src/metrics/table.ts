@@ -140,11 +140,17 @@ export const METRICS = {
     labels: ['group', 'topic'],
     help: 'Records between the committed offset and the end of the log.',
   },
+  logStopped: {
+    name: 'crossdock_log_partitions_stopped',
+    type: 'gauge',
+    labels: ['group'],
+    help: 'Partitions that stand still because the log lost records before they were handled: crossdock refill. 0 as it should be.',
+  },
   logProblems: {
     name: 'crossdock_log_problems_total',
     type: 'counter',
     labels: ['kind'],
-    help: 'Holes, passed retention, failing handlers.',
+    help: 'Holes, passed retention and their mending (resumed), changed partitions, failing handlers.',
   },
   deadLetters: {
     name: 'crossdock_dead_letters_total',

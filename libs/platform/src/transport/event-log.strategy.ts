@@ -10,6 +10,7 @@ import type {
   LogProblem,
   Outcome,
   RunningSubscription,
+  StoppedPartition,
   StoredRecord,
 } from '#contracts';
 
@@ -89,6 +90,11 @@ export class EventLogStrategy extends Server implements CustomTransportStrategy 
     await this.#starting;
     await this.#running?.stop();
     this.#running = undefined;
+  }
+
+  /** Partitions that stand still because the log lost records before they were handled. */
+  stopped(): readonly StoppedPartition[] {
+    return this.#running?.stopped() ?? [];
   }
 
   /** There are no transport events to listen to. */
