@@ -20,7 +20,9 @@ const wanted = process.argv
   .slice(2)
   .filter((word) => word !== '--record')
   .flatMap((word) => (word === 'peers' ? peers : word));
-const unknown = wanted.filter((name) => !own.includes(name) && !peers.includes(name));
+/** `outage=15` runs `outage` with an argument */
+const nameOf = (word) => word.split('=')[0];
+const unknown = wanted.filter((word) => !own.includes(nameOf(word)) && !peers.includes(nameOf(word)));
 if (unknown.length > 0) {
   const names = [...own, 'peers', ...peers];
   process.stderr.write(`there is no benchmark ${unknown.join(', ')}; there are ${names.join(', ')}\n`);
@@ -31,13 +33,14 @@ const built = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-
   stdio: 'inherit',
 });
 if (built.status !== 0) process.exit(1);
-for (const name of wanted.length > 0 ? wanted : own) {
-  process.stdout.write(`\n${name}\n`);
+for (const word of wanted.length > 0 ? wanted : own) {
+  process.stdout.write(`\n${word}\n`);
+  const [name, argument] = word.split('=');
   const file = name.startsWith('peers:') ? `peers/${name.slice('peers:'.length)}/index` : name;
   const { default: run } = await import(new URL(`../dist/bench/${file}.js`, import.meta.url).href);
   const busyBefore = loadavg()[0];
-  const found = await run();
-  if (record && found) keep(name, found, busyBefore);
+  const found = await run(argument);
+  if (record && found) keep(word, found, busyBefore);
 }
 process.exit(0);
 
@@ -54,7 +57,7 @@ function keep(name, found, busyBefore) {
   };
   const at = new Date().toISOString().slice(0, 10);
   const text = JSON.stringify({ name, at, machine, ...found }, rounded, 2);
-  writeFileSync(new URL(`${name.replace(':', '-')}.json`, folder), text + '\n');
+  writeFileSync(new URL(`${name.replace(/[:=]/, '-')}.json`, folder), text + '\n');
 }
 
 /** Four figures are more than a run can vouch for. */
