@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Module, Post, Body } from '@nestjs/common';
+import { Agent, get, type IncomingMessage } from 'node:http';
 import { boot, type RunningApp } from './boot.ts';
 import { parseConfiguration } from './configuration/load.ts';
 import { readEnvironment } from './environment.ts';
@@ -50,6 +51,35 @@ class ThingsController {
 @Module({ controllers: [ThingsController] })
 class ThingsModule {}
 
+describe('a booted stage that stops', () => {
+  it('says that it is not ready, answers on while others notice, tells them to close, and is gone', async () => {
+    const environment = readEnvironment({
+      CROSSDOCK_PORT: '0',
+      CROSSDOCK_METRICS_PORT: '0',
+      CROSSDOCK_LOG_LEVEL: 'silent',
+      CROSSDOCK_DRAIN: '2s',
+    });
+    const sources = { home: '/', data: '/', variable: () => undefined };
+    const configuration = parseConfiguration('crossdock.yaml', 'version: 1\ntenant: t\nconnections: {}\n', sources);
+    const runtime = { environment, configuration, schemaRoots: [], metrics: new Metrics(), health: new Health() };
+    const stopping = await boot({ module: ThingsModule, http: true, runtime });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = (): Promise<IncomingMessage> =>
+      new Promise((resolve, reject) => {
+        const request = get(`${stopping.url}/things/open`, { agent }, (answer) => resolve(answer.resume()));
+        request.on('error', reject);
+      });
+    expect((await ask()).headers.connection).toBe('keep-alive');
+    const closed = stopping.close();
+    expect((await fetch(`${stopping.metricsUrl}/readyz`)).status).toBe(503);
+    const last = await ask();
+    expect([last.statusCode, last.headers.connection]).toEqual([200, 'close']);
+    await closed;
+    await expect(ask()).rejects.toThrow('ECONNREFUSED');
+    agent.destroy();
+  });
+});
+
 describe('a booted stage', () => {
   const health = new Health();
   let running: RunningApp;
@@ -70,32 +100,32 @@ describe('a booted stage', () => {
   });
   afterAll(() => running.close());
 
-  const get = (path: string, headers: Record<string, string> = {}) =>
+  const ask = (path: string, headers: Record<string, string> = {}) =>
     fetch(`${running.url}/things/${path}`, { headers });
 
   it('asks for the token wherever a route does not prove its caller otherwise', async () => {
-    expect((await get('open')).status).toBe(200);
-    const refused = await get('closed');
+    expect((await ask('open')).status).toBe(200);
+    const refused = await ask('closed');
     expect(refused.status).toBe(401);
     expect(await refused.json()).toMatchObject({ code: 'CROSSDOCK_API_UNAUTHORISED' });
-    expect((await get('closed', { authorization: 'Bearer wrong' })).status).toBe(401);
-    expect((await get('closed', { authorization: 'Bearer token' })).status).toBe(200);
+    expect((await ask('closed', { authorization: 'Bearer wrong' })).status).toBe(401);
+    expect((await ask('closed', { authorization: 'Bearer token' })).status).toBe(200);
   });
 
   it('keeps a route closed that declares no permission', async () => {
-    const answer = await get('forgotten', { authorization: 'Bearer token' });
+    const answer = await ask('forgotten', { authorization: 'Bearer token' });
     expect(answer.status).toBe(403);
     expect(await answer.text()).not.toContain('nobody may see this');
   });
 
   it('answers errors as problem documents, and a fault of ours without its details', async () => {
-    const refused = await get('refused');
+    const refused = await ask('refused');
     expect(refused.headers.get('content-type')).toContain('application/problem+json');
     expect(await refused.json()).toMatchObject({ status: 409, code: 'CROSSDOCK_TEST_CONFLICT', known: 1 });
-    const broken = await get('broken');
+    const broken = await ask('broken');
     expect(broken.status).toBe(500);
     expect(await broken.text()).not.toContain('a detail');
-    expect(await (await get('nowhere')).json()).toMatchObject({ status: 404, code: 'CROSSDOCK_API_NO_ROUTE' });
+    expect(await (await ask('nowhere')).json()).toMatchObject({ status: 404, code: 'CROSSDOCK_API_NO_ROUTE' });
   });
 
   it('answers a path that cannot be read as a problem document that echoes nothing', async () => {

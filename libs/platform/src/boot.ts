@@ -2,6 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { Module, type DynamicModule, type Type } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { portError, serveMetrics } from './http/metrics-server.ts';
 import { PermissionGuard } from './http/permission.ts';
 import { ProblemFilter, refuseRequest } from './http/problem.ts';
@@ -23,7 +24,10 @@ export interface RunningApp {
   url: string | undefined;
   metricsUrl: string;
   app: NestFastifyApplication;
-  /** stops in order: no new requests, strategies, providers (`onApplicationShutdown`), metrics */
+  /**
+   * Stops in order: readiness says no; while others notice (`drainMs`), requests are still answered, each with `connection: close`;
+   * then no new ones, strategies, providers (`onApplicationShutdown`), metrics.
+   */
   close(): Promise<void>;
 }
 
@@ -45,6 +49,7 @@ export async function boot(options: BootOptions): Promise<RunningApp> {
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: 2_048 },
     forceCloseConnections: 'idle',
+    return503OnClosing: false, // what slipped in while we closed is answered like everything before it
     frameworkErrors: refuseRequest,
   });
   const app = await NestFactory.create<NestFastifyApplication>(
@@ -55,6 +60,9 @@ export async function boot(options: BootOptions): Promise<RunningApp> {
   const fastify = adapter.getInstance();
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  fastify.addHook('onSend', async (_request, reply) => {
+    if (runtime.health.stopping) void reply.header('connection', 'close');
+  });
   app.useGlobalGuards(new PermissionGuard(environment.apiToken));
   app.useGlobalFilters(new ProblemFilter());
   for (const strategy of app.get(Transports).strategies) connectStrategy(app, strategy);
@@ -83,6 +91,7 @@ export async function boot(options: BootOptions): Promise<RunningApp> {
     app,
     close: async () => {
       runtime.health.stopping = true;
+      if (url !== undefined) await pause(environment.drainMs);
       await app.close();
       await metrics.close();
     },

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { ConfigurationError, didYouMean, Secret, type Finding } from '#contracts';
+import { ConfigurationError, didYouMean, parseDuration, Secret, type Finding } from '#contracts';
 import { packageRoot } from './paths.ts';
 
 /** What a process takes from its environment. This file is the only one that reads `process.env`. */
@@ -15,6 +15,8 @@ export interface Environment {
   host: string;
   port: number;
   metricsPort: number;
+  /** how long a process that stops goes on answering after it has said that it is not ready, ms */
+  drainMs: number;
   apiToken?: Secret;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   postgresPort?: number;
@@ -44,6 +46,8 @@ export const VARIABLES = {
   CROSSDOCK_PORT: 'port for webhooks, API and console; default 8080',
   CROSSDOCK_HOST: 'address to listen on; default 127.0.0.1; another one needs CROSSDOCK_API_TOKEN',
   CROSSDOCK_METRICS_PORT: 'port for /metrics, /livez, /readyz and /startupz; default 9464',
+  CROSSDOCK_DRAIN:
+    'how long a process that is told to stop still takes requests, so that balancers notice that it is not ready; default 0s, the Kubernetes layout sets 3s',
   CROSSDOCK_API_TOKEN: 'bearer token that the API asks for',
   CROSSDOCK_LOG_LEVEL: 'debug, info, warn, error or silent; default warn',
   CROSSDOCK_POSTGRES_PORT: 'port of the embedded PostgreSQL; default: a free one, kept',
@@ -52,6 +56,9 @@ export const VARIABLES = {
   CROSSDOCK_SANDBOX_PORT: 'port of the sandbox; default 8090',
 } as const;
 type Variable = keyof typeof VARIABLES;
+
+/** What is left of the 28 s that a stop may take is for the work in hand. */
+const MOST_DRAIN_MS = 20_000;
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
@@ -81,6 +88,9 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     if (name.startsWith('CROSSDOCK_') && !(name in VARIABLES))
       wrong(name, 'is not a setting of Crossdock', didYouMean(name, Object.keys(VARIABLES)));
 
+  const drain = parseDuration(text('CROSSDOCK_DRAIN') ?? '0s');
+  if (drain === undefined || drain > MOST_DRAIN_MS)
+    wrong('CROSSDOCK_DRAIN', `"${text('CROSSDOCK_DRAIN')}" is not a duration of at most 20s`, 'write for example 5s');
   const host = text('CROSSDOCK_HOST') ?? '127.0.0.1';
   const apiToken = text('CROSSDOCK_API_TOKEN');
   if (!isLoopback(host) && !apiToken)
@@ -118,6 +128,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     host,
     port: port('CROSSDOCK_PORT') ?? 8080,
     metricsPort: port('CROSSDOCK_METRICS_PORT') ?? 9464,
+    drainMs: drain ?? 0,
     apiToken: apiToken === undefined ? undefined : new Secret(apiToken, 'env CROSSDOCK_API_TOKEN'),
     logLevel: oneOf('CROSSDOCK_LOG_LEVEL', LEVELS) ?? 'warn',
     postgresPort: port('CROSSDOCK_POSTGRES_PORT'),
