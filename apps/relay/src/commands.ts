@@ -6,6 +6,13 @@ import { recordOf } from './send.ts';
 
 const CHUNK = 200;
 
+/** A key's commands are its own shard's, which knows what is stopped; all others are shard 0's. */
+const WAITING = `
+  select id, kind, target from command
+  where stage = 'relay' and status = 'waiting'
+    and $1 = coalesce(relay_shard(target->>'key', (select count(*)::integer from relay_cursor)), 0)
+  order by created_at, id limit 10`;
+
 /** Whoever waits for the answer is told. */
 const ANSWER = `
   with answered as (
@@ -38,9 +45,7 @@ export interface CommandsOptions {
  * - `refill` with `{group?, topic?, partition?}`: see refill.ts.
  */
 export async function executeCommands(options: CommandsOptions): Promise<void> {
-  const waiting = await options.database.query<Command>(
-    "select id, kind, target from command where stage = 'relay' and status = 'waiting' order by created_at, id limit 10",
-  );
+  const waiting = await options.database.query<Command>(WAITING, [options.shard]);
   for (const command of waiting) {
     const executed = await execute(command, options);
     if (!executed) return; // not now: the log is away, or it takes a while

@@ -60,7 +60,10 @@ export async function lead(options: LeaderOptions): Promise<void> {
   let commandsAt = 0;
 
   const read = (from: Cursor): Promise<Snapshot> =>
-    readOutbox(session, from.gaps.length > MOST_GAPS ? { high: LAST_ID, gaps: from.gaps } : from, limit);
+    readOutbox(session, from.gaps.length > MOST_GAPS ? { high: LAST_ID, gaps: from.gaps } : from, limit, {
+      shard,
+      shards: leadership.shards,
+    });
   const flag = async (value: boolean): Promise<void> => {
     if (!(await beat(session, shard, epoch, value))) throw new Deposed();
     asleep = value;
@@ -130,6 +133,7 @@ async function keepSending(
   stopped: Set<string>,
   alive: () => Promise<void>,
 ): Promise<Sent | undefined> {
+  const own = snapshot.rows.filter((row) => !row.foreign);
   let beating: Promise<void> | undefined;
   let deposed: unknown;
   const timer = setInterval(() => {
@@ -140,7 +144,7 @@ async function keepSending(
   try {
     for (let failures = 0; ; failures++) {
       try {
-        const sent = await beforeStopped(send(options.log, snapshot.rows, stopped), options.stop);
+        const sent = await beforeStopped(send(options.log, own, stopped), options.stop);
         if (!sent) return undefined;
         if (failures > 0) options.surprised(`the log takes records again after ${failures} failed tries`);
         if (sent.aside.length > 0)

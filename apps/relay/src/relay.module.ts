@@ -6,7 +6,7 @@ import { countUnpublished, type OpenTransaction } from '#outbox';
 import { ENVIRONMENT, Health, logger, Metrics, type Environment } from '#platform';
 import { watchForgotten } from './forgotten.ts';
 import { HistoryWatch } from './history-watch.ts';
-import { Relay } from './relay.ts';
+import { Relays } from './relays.ts';
 import { startUpkeep } from './upkeep.ts';
 import { fileWitness, HISTORY_TOPIC, logWitness } from './witness.ts';
 
@@ -20,7 +20,7 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
   readonly #health: Health;
   #database: Database | undefined;
   #log: EventLog | undefined;
-  #relay: Relay | undefined;
+  #relay: Relays | undefined;
   #history: HistoryWatch | undefined;
   #stopUpkeep: (() => Promise<void>) | undefined;
   #stopForgotten: (() => Promise<void>) | undefined;
@@ -41,7 +41,11 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
     if (!databaseUrl) throw new CrossdockError('CROSSDOCK_START_DATABASE', 'the relay needs DATABASE_URL');
     const database = (this.#database = await Database.open({ url: databaseUrl, name: 'relay', max: 4, byKey: true }));
     const sasl = kafka?.sasl && { ...kafka.sasl, password: kafka.sasl.password.reveal() };
-    const eventLog = (this.#log = await openEventLog({ kafka: kafka && { ...kafka, sasl }, database }));
+    const eventLog = (this.#log = await openEventLog({
+      kafka: kafka && { ...kafka, sasl },
+      database,
+      onLog: (level, message) => level === 'error' && log.error(message),
+    }));
     await eventLog.ensureTopics(declareTopics([]));
     const surprised = (message: string, cause?: unknown): void =>
       log.warn(cause === undefined ? {} : { err: cause }, message);
@@ -49,7 +53,7 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
     const witnesses = [fileWitness(data), ...(kafka ? [logWitness(eventLog)] : [])];
     const history = (this.#history = new HistoryWatch({ database, witnesses, surprised }));
     await history.start();
-    const relay = (this.#relay = new Relay({
+    const relay = (this.#relay = new Relays({
       database,
       log: eventLog,
       beforeLeading: () => history.look(),
@@ -82,15 +86,15 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
       );
   }
 
-  async #collect(database: Database, relay: Relay, history: HistoryWatch): Promise<void> {
+  async #collect(database: Database, relay: Relays, history: HistoryWatch): Promise<void> {
     const { state } = relay;
     this.#metrics.count('relayPublished', {}, state.published - this.#counted);
     this.#counted = state.published;
     this.#metrics.set('databaseTrusted', {}, history.doubted ? 0 : 1);
-    this.#metrics.set('relayLeader', {}, state.leads ? 1 : 0);
-    const now = await countUnpublished(database, 0);
-    this.#metrics.set('relayGaps', {}, now.gaps);
-    this.#metrics.set('relaySetAside', {}, now.setAside);
-    this.#metrics.set('relayLastMove', {}, now.movedAt.getTime() / 1000);
+    this.#metrics.set('relayLeader', {}, state.leads);
+    const shards = await Promise.all(Array.from({ length: state.shards }, (_, n) => countUnpublished(database, n)));
+    this.#metrics.set('relayGaps', {}, Math.max(...shards.map(({ gaps }) => gaps)));
+    this.#metrics.set('relaySetAside', {}, shards[0]!.setAside);
+    this.#metrics.set('relayLastMove', {}, Math.max(...shards.map(({ movedAt }) => movedAt.getTime())) / 1000);
   }
 }

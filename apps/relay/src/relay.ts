@@ -1,6 +1,6 @@
 import type { EventLog } from '#contracts';
 import type { Database, Queryable, Session } from '#db';
-import { beat, checkSequence, claimLeadership, DOORBELL, unseatFrozen, type Cursor } from '#outbox';
+import { beat, checkSequence, claimLeadership, DOORBELL, joinRelays, unseatFrozen, type Cursor } from '#outbox';
 import { executeCommands } from './commands.ts';
 import { Deposed, lead, pause } from './leader.ts';
 import { Pace } from './pace.ts';
@@ -16,6 +16,10 @@ export interface RelayOptions {
   database: Database;
   log: EventLog;
   shard?: number;
+  /** false: whoever made it listens for the doorbell, and calls `ring` */
+  listens?: boolean;
+  /** ms a stand-by waits before it tries to lead; asked before each try: others may come first */
+  hesitateMs?(): number;
   batch?: { rows: number; bytes: number };
   standBy?: { everyMs: number; frozenMs: number };
   patienceMs?: number;
@@ -64,8 +68,13 @@ export class Relay {
   async start(): Promise<void> {
     const { database } = this.#options;
     await checkSequence(database);
-    this.#deaf = await database.listen(DOORBELL, () => this.#pace.ring());
+    if (this.#options.listens ?? true) this.#deaf = await database.listen(DOORBELL, () => this.ring());
     this.#running = this.#run();
+  }
+
+  /** Something was appended. */
+  ring(): void {
+    this.#pace.ring();
   }
 
   /** Finishes the batch in hand, frees the leadership; then a stand-by takes over. */
@@ -101,7 +110,10 @@ export class Relay {
   async #hold(session: Queryable, works: () => void): Promise<void> {
     const { database, log, shard = 0, standBy = STAND_BY, batch, surprised } = this.#options;
     const stop = this.#stop.signal;
+    await joinRelays(session);
     for (;;) {
+      await pause(this.#options.hesitateMs?.() ?? 0, stop);
+      if (stop.aborted) return;
       const leadership = await claimLeadership(session, shard);
       if (stop.aborted) return;
       if (leadership) {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { changeShards } from '#outbox';
 import { packageRoot } from '#platform';
 import { clonedDatabase, eventually, type ClonedDatabase } from '#testing';
 import { append } from './testing/append.ts';
@@ -48,7 +49,7 @@ describe('two relay processes', () => {
     eventually(
       async () => {
         const [row] = await clone.database.query<{ behind: boolean }>(
-          "select (select max(id) from outbox) > high or gaps <> '[]' as behind from relay_cursor",
+          "select bool_or((select max(id) from outbox) > high or gaps <> '[]') as behind from relay_cursor",
         );
         return !row!.behind;
       },
@@ -73,6 +74,37 @@ describe('two relay processes', () => {
     second.kill('SIGKILL');
     await eventually(async () => (await epoch()) > 2n, 'the first leads again', 30_000);
 
+    writing.abort();
+    await Promise.all(writers);
+    await allPublished();
+    const committed = await clone.database.query<Seen>(
+      "select key, (headers ->> 'ce_aggregateversion')::integer as version from outbox",
+    );
+    expect(judge(committed, await published())).toMatchObject({ lost: 0, inverted: 0 });
+  }, 120_000);
+
+  it('share three shards, and one takes over all when the other is killed, losing and inverting nothing', async () => {
+    await changeShards(clone.database, 3);
+    const led = async (): Promise<number> =>
+      (
+        await clone.database.query<{ count: number }>(
+          `select count(*)::integer as count from pg_locks where locktype = 'advisory' and classid = 7236002 and granted
+             and database = (select oid from pg_database where datname = current_database())`,
+        )
+      )[0]!.count;
+    const first = await start();
+    await eventually(async () => (await led()) === 3, 'the first leads all', 30_000);
+    const writing = new AbortController();
+    const writers = Array.from({ length: 4 }, async (_, writer) => {
+      for (let n = 0; !writing.signal.aborted; n++) await append(clone.database, String((n * 4 + writer) % 10));
+    });
+    await start();
+    const epochs = async (): Promise<bigint> =>
+      (await clone.database.query<{ sum: bigint }>('select sum(epoch)::bigint as sum from relay_cursor'))[0]!.sum;
+    const before = await epochs();
+    await eventually(async () => (await epochs()) > before, 'the second leads some', 30_000);
+    first.kill('SIGKILL');
+    await eventually(async () => (await epochs()) >= before + 3n, 'the second leads all', 30_000);
     writing.abort();
     await Promise.all(writers);
     await allPublished();

@@ -3,6 +3,7 @@ import { EventLog0002 } from './migrations/0002-event-log.ts';
 import { Delivery0003 } from './migrations/0003-delivery.ts';
 import { Views0004 } from './migrations/0004-views.ts';
 import { History0005 } from './migrations/0005-history.ts';
+import { RelayShards0006 } from './migrations/0006-relay-shards.ts';
 
 /** In order. A new one goes at the end; what is released is never edited. */
-export const MIGRATIONS = [CaptureAndOutbox0001, EventLog0002, Delivery0003, Views0004, History0005];
+export const MIGRATIONS = [CaptureAndOutbox0001, EventLog0002, Delivery0003, Views0004, History0005, RelayShards0006];

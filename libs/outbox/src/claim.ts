@@ -3,11 +3,13 @@ import { SCHEMA, type Queryable, type Statement } from '#db';
 import { gapsFromJson, type Cursor, type StoredGap } from './gap.ts';
 
 /** The first half of the advisory lock's key; the second is the shard. Any number that nothing else uses. */
-const LEADER_LOCK = 7_236_002;
+export const LEADER_LOCK = 7_236_002;
 
 /** What a new leader starts from. */
 export interface Leadership {
   epoch: bigint;
+  /** how many share the outbox; cannot change while somebody leads */
+  shards: number;
   cursor: Cursor;
   /** keys that are stopped: they have rows set aside */
   stopped: string[];
@@ -20,10 +22,18 @@ const CLAIM: Statement = {
       update ${SCHEMA}.relay_cursor set epoch = epoch + 1, asleep = false, beat_at = clock_timestamp() where shard = $1
       returning epoch, high, gaps
     )
-    select epoch, high, gaps,
+    select epoch, high, gaps, (select count(*) from ${SCHEMA}.relay_cursor)::integer as shards,
       array(select distinct key from ${SCHEMA}.relay_set_aside where published_at is null) as stopped
     from mine`,
 };
+
+interface Row {
+  epoch: bigint;
+  high: bigint;
+  gaps: StoredGap[];
+  shards: number;
+  stopped: string[];
+}
 
 /**
  * Tries to become the one active reader of the shard; `session` is one connection, not a pool. The lock lives as long as the session, so a crashed leader frees
@@ -35,11 +45,10 @@ export async function claimLeadership(session: Queryable, shard: number): Promis
     shard,
   ]);
   if (!lock!.got) return undefined;
-  const [row] = await session.query<{ epoch: bigint; high: bigint; gaps: StoredGap[]; stopped: string[] }>(CLAIM, [
-    shard,
-  ]);
+  const [row] = await session.query<Row>(CLAIM, [shard]);
   if (!row) throw new CrossdockError('CROSSDOCK_RELAY_NO_CURSOR', `there is no relay_cursor row for shard ${shard}`);
-  return { epoch: row.epoch, cursor: { high: row.high, gaps: gapsFromJson(row.gaps) }, stopped: row.stopped };
+  const { epoch, high, gaps, shards, stopped } = row;
+  return { epoch, shards, cursor: { high, gaps: gapsFromJson(gaps) }, stopped };
 }
 
 const BEAT: Statement = {

@@ -16,4 +16,5 @@ export * from './read.ts';
 export * from './read-unfinished.ts';
 export * from './set-aside.ts';
 export * from './settle.ts';
+export * from './shards.ts';
 export * from './upkeep.ts';

@@ -1,5 +1,6 @@
 import { SCHEMA, type Queryable, type Statement } from '#db';
 import type { Gap } from './gap.ts';
+import { READ_SHARD } from './read-shard.ts';
 
 /** A committed row that the relay has not read yet. */
 export interface UnreadRow {
@@ -9,6 +10,8 @@ export interface UnreadRow {
   headers: Record<string, string>;
   payload: Buffer | null;
   appendedAt: Date;
+  /** of a key of another shard: only its id is there */
+  foreign?: boolean;
 }
 
 /** What one snapshot of the database shows. */
@@ -68,20 +71,24 @@ interface Row {
   payload: Buffer | null;
   appended_at: Date;
   candidates: bigint;
+  foreign?: boolean;
 }
 
-/** Asked by the relay's leader, one at a time. `rows` and `bytes` bound the batch; one row always fits. */
+/** Asked by the relay's leader, one at a time. `rows` (of one shard's share) and `bytes` bound the batch; one row always fits. */
 export async function readOutbox(
   db: Queryable,
   from: { high: bigint; gaps: readonly Gap[] },
   limit: { rows: number; bytes: number },
+  of: { shard: number; shards: number } = { shard: 0, shards: 1 },
 ): Promise<Snapshot> {
-  const found = await db.query<Row>(READ, [
+  const rowLimit = limit.rows * of.shards;
+  const found = await db.query<Row>(of.shards === 1 ? READ : READ_SHARD, [
     from.high,
     from.gaps.map((gap) => gap.from),
     from.gaps.map((gap) => gap.to),
-    limit.rows,
+    rowLimit,
     limit.bytes,
+    ...(of.shards === 1 ? [] : [of.shard, of.shards]),
   ]);
   const first = found[0]!;
   const rows = first.id === null ? [] : found;
@@ -95,7 +102,8 @@ export async function readOutbox(
       headers: row.headers,
       payload: row.payload,
       appendedAt: row.appended_at,
+      ...(row.foreign && { foreign: true }),
     })),
-    cut: rows.length > 0 && (rows.length >= limit.rows || BigInt(rows.length) < first.candidates),
+    cut: rows.length > 0 && (rows.length >= rowLimit || BigInt(rows.length) < first.candidates),
   };
 }

@@ -20,8 +20,7 @@ export interface Surroundings {
 export async function openSurroundings(): Promise<Surroundings> {
   const environment = readEnvironment();
   const configuration = loadConfiguration(environment);
-  const url = environment.databaseUrl ?? embedded(environment);
-  const database = await Database.open({ url, name: 'restore', max: 4 });
+  const database = await openDatabase(environment);
   const { kafka } = environment;
   const sasl = kafka?.sasl && { ...kafka.sasl, password: kafka.sasl.password.reveal() };
   const log = kafka && (await openEventLog({ kafka: { ...kafka, sasl } }));
@@ -37,6 +36,11 @@ export async function openSurroundings(): Promise<Surroundings> {
       await database.close();
     },
   };
+}
+
+export function openDatabase(environment: Environment = readEnvironment()): Promise<Database> {
+  const url = environment.databaseUrl ?? embedded(environment);
+  return Database.open({ url, name: 'command line', max: 4 });
 }
 
 function embedded({ data }: Environment): string {

@@ -110,7 +110,11 @@ export const METRICS = {
     type: 'counter',
     help: 'Outbox rows appended to the log.',
   },
-  relayLeader: { name: 'crossdock_relay_leader', type: 'gauge', help: '1 where this process is the active relay.' },
+  relayLeader: {
+    name: 'crossdock_relay_leader',
+    type: 'gauge',
+    help: 'Shards of the outbox that this process is the active relay of.',
+  },
   relayGaps: { name: 'crossdock_relay_gaps', type: 'gauge', help: 'Ids that were drawn and are not visible yet.' },
   relaySetAside: {
     name: 'crossdock_relay_set_aside',
