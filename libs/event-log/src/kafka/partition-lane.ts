@@ -112,7 +112,9 @@ export class PartitionLane {
       if (!handled || lost.aborted) return;
       const last = records.at(-1)!.offset;
       payload.resolveOffset(last.toString());
+      // crashpoint kafka.before-commit
       await commit(topic, partition, last + 1n);
+      // crashpoint kafka.after-commit
     }
   }
 
