@@ -1,17 +1,9 @@
-import { describe, expect, it } from '@jest/globals';
-import { crashPoints } from '#testing';
+import { it } from '@jest/globals';
 import { crashAtEach, crashesOf } from './crash.ts';
-import { CRASH_POINTS } from './crash-points.ts';
 import { describePromise, PATIENCE_MS } from './promise.ts';
 import { run } from './run.ts';
 import { expectNothingWrong } from './story.ts';
 import { resets } from './troubles.ts';
-
-describe('the crash points of the sources', () => {
-  it('are those of the table', () => {
-    expect([...crashPoints().keys()].sort()).toEqual(Object.keys(CRASH_POINTS).sort());
-  });
-});
 
 /** The points at which most is at stake; `npm run promises` dies at all of them. */
 const QUICK = [
