@@ -23,6 +23,24 @@ describe('holds', () => {
     expect(await w.database.query('select 1 from dependency_wait')).toEqual([]);
   });
 
+  it('gives a lane back when holding it failed, and does not wait for the end of its lease', async () => {
+    const w = await at.world();
+    await at.run(w, { leaseMs: 600_000 });
+    await w.database.query('alter table dependency_wait rename to dependency_wait_away');
+    let held: string;
+    try {
+      held = await orderFor(w, 'o9', 't:e:c9');
+      const lane = 'select 1 from lane where connection = $1 and holder is null and token > 0 and due_at is not null';
+      await until(
+        'it was tried and given back',
+        async () => (await w.database.query(lane, [w.connection.name])).length === 1,
+      );
+    } finally {
+      await w.database.query('alter table dependency_wait_away rename to dependency_wait');
+    }
+    await becomes(w, held, 'HELD_DEPENDENCY');
+  });
+
   it('sends at once when the reference is there already', async () => {
     const w = await at.running();
     await becomes(w, await w.send({ document: 'customer', key: 'c2' }), 'DELIVERED');

@@ -100,6 +100,52 @@ describe('orders of people', () => {
     await orders.stop();
   });
 
+  it('loses no event that is taken in and looked at while its flow is being resumed', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const flow = `${w.connection.name}-flow`;
+    await orders.place('pause', { flow });
+    // the order takes its time to commit after it looked for whom to wake
+    await w.database.query(
+      `create function slowly() returns trigger language plpgsql as 'begin perform pg_sleep(1); return null; end'`,
+    );
+    await w.database.query(
+      `create trigger slowly after update on command for each row when (new.kind = 'resume') execute function slowly()`,
+    );
+    try {
+      const resumed = orders.place('resume', { flow });
+      await until('the order sleeps', async () => {
+        const sleeping = await w.database.query(`select 1 from pg_stat_activity where wait_event = 'PgSleep'`);
+        return sleeping.length > 0;
+      });
+      const event = await w.send({ flow });
+      expect(await resumed).toMatchObject({ status: 'done' });
+      await becomes(w, event, 'DELIVERED');
+    } finally {
+      await w.database.query('drop function slowly cascade');
+    }
+    await orders.stop();
+  });
+
+  it('says of an older fact that it was posted, and leaves the newest one what it was', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const newest = await w.send({ document: 'payment', version: 2, body: { a: 2 } });
+    await becomes(w, newest, 'DELIVERED');
+    const lane =
+      "select encode(acknowledged, 'hex') as acknowledged, posted, posted_delivery, applied_version from lane where connection = $1";
+    const [before] = await w.database.query(lane, [w.connection.name]);
+    const older = await w.send({ document: 'payment', version: 1, body: { a: 1 } });
+    await becomes(w, older, 'HELD_REVIEW');
+    expect((await orders.on(older, 'resolve', { as: 'applied', targetId: 'T99' })).status).toBe('done');
+    expect(await becomes(w, older, 'RESOLVED_MANUAL')).toMatchObject({ target_id: 'T99' });
+    expect(await w.database.query(lane, [w.connection.name])).toEqual([before]);
+    expect(await w.database.query('select target_id from xref where connection = $1', [w.connection.name])).toEqual([
+      { target_id: 'T1' },
+    ]);
+    await orders.stop();
+  });
+
   it('pauses and resumes a connection', async () => {
     const w = await at.running();
     const orders = await order(w);

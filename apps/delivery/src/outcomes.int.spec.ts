@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { WriteResult } from '#contracts';
 import { attemptsOf, fixture } from '../test/fixture.ts';
-import { becomes } from '../test/harness.ts';
+import { becomes, until } from '../test/harness.ts';
 
 const answer = (result: WriteResult) => ({ do: 'answer', result }) as const;
 
@@ -154,5 +154,65 @@ describe('outcomes', () => {
       ['create', '{"number":"A","a":1}'],
       ['update', '{"a":2}'],
     ]);
+  });
+
+  it('parks an update that is answered with another id, and binds the right one when a person says which', async () => {
+    const w = await at.running();
+    await becomes(w, await w.send({ document: 'salesOrder', version: 1 }), 'DELIVERED');
+    const other: WriteResult = { outcome: 'done', targetId: 'T77', httpStatus: 200 };
+    w.target.fault({ do: 'answer', result: other });
+    const second = await w.send({ document: 'salesOrder', version: 2 });
+    expect(await becomes(w, second, 'PARKED')).toMatchObject({
+      error_class: 'CONFLICT',
+      error: expect.stringContaining('T77'),
+    });
+    const bound = () => w.database.query('select target_id from xref where connection = $1', [w.connection.name]);
+    expect(await bound()).toEqual([{ target_id: 'T1' }]);
+    // what the target holds is not known by now: equal content is no reason to skip
+    await becomes(w, await w.send({ document: 'salesOrder', version: 3, body: { a: 1 } }), 'DELIVERED');
+    expect(w.target.applied.map(({ operation }) => operation)).toEqual(['create', 'update']);
+  });
+
+  it('takes an id that the database could not keep for an answer it cannot read', async () => {
+    const w = await at.running({ retry: { ladderMs: [5], jitter: 0 } });
+    const bad: WriteResult = { outcome: 'done', targetId: 'T\0', httpStatus: 200 };
+    w.target.fault({ do: 'answer', result: bad }, undefined, 3);
+    const event = await w.send({ document: 'customer' });
+    expect(await becomes(w, event, 'PARKED')).toMatchObject({
+      error_class: 'UNKNOWN_OUTCOME',
+      error: expect.stringContaining('id'),
+    });
+  });
+
+  it('keeps the outcome of a refusal whose words hold NUL or half a character', async () => {
+    const w = await at.running();
+    w.target.fault(answer({ outcome: 'rejected', errorClass: 'VALUE', message: 'no\0 \ud83d' }));
+    const event = await w.send({ document: 'payment' });
+    expect(await becomes(w, event, 'DEAD')).toMatchObject({ error: 'no\uFFFD \uFFFD' });
+  });
+
+  it('writes one result for what stays parked however often it is tried', async () => {
+    const w = await at.running({ retry: { ladderMs: [5], jitter: 0 } });
+    w.target.fault({ do: 'not-sent' }, undefined, 100);
+    const event = await w.send({ key: 'hourly' });
+    await becomes(w, event, 'PARKED');
+    const tries = async (): Promise<number> => (await attemptsOf(w, event)).length;
+    const before = await tries();
+    for (const more of [1, 2]) {
+      await w.database.query(`update delivery set next_attempt_at = clock_timestamp() where event_id = $1`, [event]);
+      await w.database.query(`update lane set due_at = clock_timestamp() where connection = $1`, [w.connection.name]);
+      await until(
+        'it was tried once more',
+        async () => (await tries()) >= before + more && (await w.status(event)) === 'PARKED',
+      );
+    }
+    const results = await w.database.query(`select headers from outbox where key = 't:e:hourly'`);
+    expect(results).toMatchObject([{ headers: { ce_type: 'sync.result.parked' } }]);
+    w.target.heal();
+    w.target.fault({ do: 'answer', result: { outcome: 'rejected', errorClass: 'VALUE', message: 'no' } });
+    await w.database.query(`update delivery set next_attempt_at = clock_timestamp() where event_id = $1`, [event]);
+    await w.database.query(`update lane set due_at = clock_timestamp() where connection = $1`, [w.connection.name]);
+    await becomes(w, event, 'DEAD');
+    expect(await w.database.query(`select 1 from outbox where key = 't:e:hourly'`)).toHaveLength(2);
   });
 });

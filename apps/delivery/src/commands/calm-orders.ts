@@ -1,4 +1,3 @@
-import { isBadText } from '#schema';
 import { bind as bindReference } from '#xref';
 import type { Missing } from '../core/plan.ts';
 import { lockDependencies, releaseWaiters } from '../engine/dependencies.ts';
@@ -44,7 +43,6 @@ export async function bind({ tx, targets, order, settled }: OrderContext): Promi
     text(order.target, name),
   );
   if (!connection || !document || !key || !targetId) return refuse('connection, document, key and targetId are needed');
-  if (isBadText(key) || isBadText(targetId)) return refuse('key and targetId must be text that can be kept: no NUL');
   if (!targets.get(connection)?.documents.has(document))
     return refuse(`${connection} has no document type ${document}`);
   const [lane] = await tx.query<{ id: bigint; doubt: bigint | null }>(
@@ -83,12 +81,13 @@ async function setState(
   const connection = text(order.target, 'connection');
   const reason = to === 'paused' ? order.reason : null;
   if (flow !== undefined) {
-    await tx.query(
-      `insert into flow_state (flow, state, reason) values ($1, $2, $3)
-       on conflict (flow) do update set state = excluded.state, reason = excluded.reason, changed_at = clock_timestamp()`,
-      [flow, to, reason],
-    );
+    const changed = await tx.query(SET_FLOW, [flow, to, reason]);
     if (to === 'running') {
+      // Whoever read "paused" before this commits may put its lane to sleep after we looked for it: looked for once more after that.
+      if (changed.length > 0) {
+        statesChanged();
+        return { again: true };
+      }
       const woken = await tx.query<{ connection: string }>(WAKE_FLOW, [flow]);
       settled.push({ lanes: new Set(), rows: [], woken: [...new Set(woken.map((row) => row.connection))] });
     }
@@ -103,6 +102,13 @@ async function setState(
   statesChanged();
   return { done: { ...(flow === undefined ? { connection } : { flow }), state: to } };
 }
+
+/** Answers with a row where that changes something. */
+const SET_FLOW = `
+insert into flow_state as f (flow, state, reason) values ($1, $2, $3)
+on conflict (flow) do update set state = excluded.state, reason = excluded.reason, changed_at = clock_timestamp()
+ where f.state <> excluded.state or f.reason is distinct from excluded.reason
+returning flow`;
 
 /** Lanes that found their flow paused sleep until they are woken; ordered by id like every lock of several lanes. */
 const WAKE_FLOW = `

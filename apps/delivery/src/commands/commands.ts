@@ -73,8 +73,10 @@ export class Commands {
       if (order === undefined) return false;
       const context = { tx, store, targets, order, settled, statesChanged: () => void (states = true) };
       const answer = await execute(context, schemas);
-      const [status, result] = 'done' in answer ? ['done', answer.done] : ['refused', { reason: answer.refused }];
-      await tx.query(ANSWER, [order.id, status, JSON.stringify(result)]);
+      if (!('again' in answer)) {
+        const [status, result] = 'done' in answer ? ['done', answer.done] : ['refused', { reason: answer.refused }];
+        await tx.query(ANSWER, [order.id, status, JSON.stringify(result)]);
+      }
       if (states) await tx.query(`select pg_notify('crossdock_delivery', '*')`);
       return true;
     });

@@ -1,7 +1,6 @@
 import type { DeliveryStatus, DocumentDeclaration, Operation } from '#contracts';
 import { settledAt, doubtsOf } from '../core/resolver.ts';
 import { WAITING } from '../core/revision.ts';
-import { isBadText } from '#schema';
 import type { Attempt, Delivery, Lane } from '../core/lane.ts';
 import { rowFor } from '../engine/settle-row.ts';
 import { loadOne } from '../engine/store.ts';
@@ -108,8 +107,8 @@ export function cancel({ lane, delivery }: Subject): Decision {
 export function resolveBy(as: unknown, targetId: unknown) {
   return (subject: Subject): Decision => {
     if (as !== 'applied' && as !== 'not-applied') return { refused: 'as must be applied or not-applied' };
-    if (targetId !== undefined && targetId !== null && (typeof targetId !== 'string' || isBadText(targetId)))
-      return { refused: 'targetId must be text that can be kept: no NUL, no half characters' };
+    if (targetId !== undefined && targetId !== null && typeof targetId !== 'string')
+      return { refused: 'targetId must be text' };
     const { lane, delivery, attempts } = subject;
     if (lane.doubt !== null && lane.doubt !== delivery.id)
       return { refused: 'another delivery of this record is in doubt: resolve that one first' };

@@ -12,7 +12,12 @@ export interface Order {
 }
 
 /** What became of an order: a result, or why it was refused. */
-export type Answer = { done: Record<string, unknown> } | { refused: string };
+export type Answer = { done: Record<string, unknown> } | { refused: string } | Unanswered;
+
+/** What was done is committed, and the order is executed once more after that, with what the commit let others do. */
+export interface Unanswered {
+  again: true;
+}
 
 export interface OrderContext {
   tx: Transaction;

@@ -2,13 +2,10 @@ import type { OpenField } from '#contracts';
 import { isJsonObject, JsonNumber, parseExactJson, writeExactJson, type Json } from '#schema';
 import type { Missing, Resolved } from './plan.ts';
 import { hash } from './request.ts';
+import type { Validator } from './validator.ts';
 
 /** Looks up what a document left open; undefined where nothing is bound yet. */
 export type Lookup = (field: OpenField) => string | undefined;
-
-export interface Validator {
-  validate(json: Json): { path: string; message: string }[];
-}
 
 /** Name and key of what a field waits for. */
 export const waitsFor = (field: OpenField): Missing =>

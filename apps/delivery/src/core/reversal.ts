@@ -1,6 +1,6 @@
 import type { DocumentDeclaration } from '#contracts';
 import { isJsonObject, jsonObject, parseExactJson, writeExactJson, type Json } from '#schema';
-import type { Validator } from './body.ts';
+import type { Validator } from './validator.ts';
 
 /** What takes the live posting back: the exact JSON of a second posting, null for a request without a body, or why there is none. */
 export type Reversal = { ok: true; body: string | null } | { ok: false; reason: string };

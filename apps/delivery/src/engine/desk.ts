@@ -2,6 +2,7 @@ import type { Connection, FindResult, Target } from '#contracts';
 import type { Logger, Metrics } from '#platform';
 import type { Lane, Prepared } from '../core/lane.ts';
 import type { Context } from '../core/outcome.ts';
+import { storable } from '../core/storable.ts';
 import type { Guard } from './guard.ts';
 import type { Work } from './prepare.ts';
 import type { Recorder } from './recorder.ts';
@@ -49,7 +50,7 @@ export const contextOf = ({ connection }: Desk, work: Work, request: Prepared, d
 export const evidenceOf = (answer: FindResult): unknown => ({
   at: new Date().toISOString(),
   found: answer.found,
-  asked: answer.evidence,
+  asked: storable(answer.evidence),
   ...(answer.found === 'one' ? { targetId: answer.targetId, requestKeyMatches: answer.requestKeyMatches } : {}),
 });
 

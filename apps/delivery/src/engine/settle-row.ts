@@ -1,6 +1,7 @@
 import type { DocumentDeclaration } from '#contracts';
 import type { Settlement } from '../core/outcome.ts';
 import type { Delivery, Lane } from '../core/lane.ts';
+import { storable } from '../core/storable.ts';
 import type { SettleRow } from '../sql/settle.ts';
 import type { ToSettle } from './store.ts';
 
@@ -58,7 +59,7 @@ export function settleRow(
   const cancels = acknowledged?.operation === 'cancel';
   const row = rowFor(lane, delivery, settlement.status, {
     error_class: settlement.errorClass,
-    error: settlement.error,
+    error: settlement.error === null ? null : storable(settlement.error),
     step: settlement.step,
     next_ms: settlement.nextInMs,
     due_ms: settlement.dueInMs,

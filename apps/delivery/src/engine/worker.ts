@@ -34,6 +34,8 @@ export interface WorkerOptions {
 const LONGEST_SLEEP_MS = 1_000;
 /** How long who has work and no slot waits before it asks for one again, ms. */
 const NO_SLOT_MS = 200;
+/** What failed here, and not at the target, is tried again after this, ms. */
+const AGAIN_MS = 1_000;
 /** Slots without work go back after this, ms. */
 const IDLE_SLOTS_MS = 2_000;
 
@@ -264,10 +266,12 @@ export class Worker {
       this.#ready.push({ work, request: step.request, absent: step.absent });
       return;
     }
-    const { log } = this.#options;
+    const { log, store } = this.#options;
     withoutRequest(this.#desk, work)
-      .catch((cause: unknown) => {
-        log.error({ err: cause, delivery: String(work.delivery.id) }, 'a delivery could not be handled');
+      .catch(async (cause: unknown) => {
+        log.error({ err: cause, delivery: String(work.delivery.id) }, 'a delivery could not be handled, trying again');
+        await store.release([{ ...work.lane, dueMs: AGAIN_MS }]).catch(() => {}); // then its lease decides
+        this.#wakeIn(AGAIN_MS);
       })
       .then((next) => {
         if (next === undefined) this.#done(work);
