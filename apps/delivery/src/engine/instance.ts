@@ -18,6 +18,8 @@ export interface InstanceOptions {
 /** How often the living look for the dead, ms. */
 const EVERY_MS = 400;
 const RETRY_MS = 250;
+/** How long after a start of PostgreSQL, which ended every session, the living have for taking their locks anew, ms. */
+const RESTART_MS = 5_000;
 
 /**
  * Says that this process lives, and notices which others do not.
@@ -94,7 +96,7 @@ export class Instance {
         log.warn('the session of this delivery process with PostgreSQL was lost, and is there again');
         return EVERY_MS;
       }
-      const dead = await session.query<{ holder: string }>(FIND_DEAD, [holder, leaseMs]);
+      const dead = await session.query<{ holder: string }>(FIND_DEAD, [holder, Math.min(leaseMs, RESTART_MS)]);
       const missing = new Set(dead.map((row) => row.holder));
       const gone = [...missing].filter((name) => this.#missing.has(name));
       this.#missing = missing;

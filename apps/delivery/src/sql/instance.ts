@@ -19,7 +19,7 @@ on conflict (holder) do update set locked_at = excluded.locked_at`,
 
 /**
  * Processes other than $1 whose lock is gone. A lock taken before the server started says nothing: all sessions ended with the
- * server, and who is alive takes it anew; such a row counts again when the lease ($2 ms) is over in any case. The lock that
+ * server, and who is alive takes it anew; such a row counts again $2 ms after that start. The lock that
  * tries it is shared, so that two who look do not take each other for the living, and ends with the statement.
  */
 export const FIND_DEAD: Statement = {
