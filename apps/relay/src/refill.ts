@@ -1,7 +1,7 @@
 import { declareTopics, RecordRefused, type EventLog } from '#contracts';
 import type { Database } from '#db';
 import { partitionOf, refillMarkers, type Gap } from '#event-log';
-import { beat, oldestRow, readRows, readUnfinished, type UnfinishedRow } from '#outbox';
+import { beat, countShards, oldestRow, readRows, readUnfinished, type UnfinishedRow } from '#outbox';
 import { pause } from './leader.ts';
 import { recordOf } from './send.ts';
 
@@ -85,6 +85,8 @@ export class Refills {
 
   /** Undefined: not now; called again half a second later. */
   async execute(id: string, target: RefillTarget): Promise<Answer | undefined> {
+    const relays = await countShards(this.#options.database);
+    if (relays > 1) return { done: false, result: { published: 0, reason: severalRelays(relays) } };
     const order = this.#orders.get(id) ?? this.#begin(id, target);
     const { next } = order;
     if (next === 'looking') return undefined;
@@ -230,6 +232,10 @@ export class Refills {
     }
   }
 }
+
+/** Another shard would publish newer events of its keys in between. */
+const severalRelays = (relays: number): string =>
+  `${relays} relays share the outbox: stop them, crossdock relay shards 1, start one, and order it again`;
 
 class MapperBehind extends Error {}
 class CutOff extends Error {}

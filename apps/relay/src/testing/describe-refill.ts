@@ -179,5 +179,14 @@ export function describeRefill(name: string, open: (clone: ClonedDatabase) => Pr
       expect(again.stopped()).toEqual([]);
       await Promise.all([again.stop(), mapping.stop()]);
     }, 60_000);
+
+    it('is refused while several relays share the outbox: they would publish newer events in between', async () => {
+      await clone.database.query('insert into relay_cursor (shard) values (1)');
+      expect(await refill({})).toMatchObject({
+        status: 'refused',
+        result: { reason: expect.stringContaining('shards 1') },
+      });
+      await clone.database.query('delete from relay_cursor where shard = 1');
+    });
   });
 }
