@@ -130,8 +130,16 @@ const APPEND = `
     decode(repeat('5a', $3), 'hex')
   from (select gen_random_uuid() as id, n from generate_series(1, $4::integer) as n) as made`;
 
+/** A partition that was created a moment ago may not have found its leader. */
 async function recordsIn(admin: Admin, topic: string): Promise<number> {
-  return (await admin.fetchTopicOffsets(topic)).reduce((sum, { high }) => sum + Number(high), 0);
+  for (let left = 100; ; left--) {
+    try {
+      return (await admin.fetchTopicOffsets(topic)).reduce((sum, { high }) => sum + Number(high), 0);
+    } catch (error) {
+      if (left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
 }
 
 async function drained(
