@@ -25,6 +25,7 @@ const homes = {
   pg: ['libs/db'],
   typeorm: ['libs/db', 'apps/sandbox'],
   kafkajs: ['libs/event-log'],
+  '@platformatic/kafka': ['libs/event-log'],
   avsc: ['libs/schema'],
   ajv: ['libs/schema'],
   opossum: ['libs/http'],

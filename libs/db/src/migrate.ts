@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { Database, SCHEMA } from './database.ts';
+import { MIGRATIONS } from './migrations.ts';
 
 /** Any number that nothing else in this database uses: one migration at a time, over all processes. */
 const MIGRATION_LOCK = 7_236_001;
@@ -22,5 +23,21 @@ export async function migrate(url: string): Promise<string[]> {
     }
   } finally {
     await client.end();
+  }
+}
+
+/** Whether this version needs migrations that the database has not seen. One that saw newer ones is fine: they only add. */
+export async function needsMigration(url: string): Promise<boolean> {
+  const database = await Database.open({ url, name: 'start', max: 1 });
+  try {
+    const [found] = await database.query<{ there: boolean }>(
+      `select to_regclass('${SCHEMA}.migration') is not null as there`,
+    );
+    if (!found!.there) return true;
+    const ran = await database.query<{ name: string }>(`select name from ${SCHEMA}.migration`);
+    const known = new Set(ran.map(({ name }) => name));
+    return MIGRATIONS.some((migration) => !known.has(new migration().name));
+  } finally {
+    await database.close();
   }
 }

@@ -4,6 +4,9 @@ import type { TopicDeclaration } from '#contracts';
 /** What the log has, in the words of the declaration. */
 export type TopicAsIs = Pick<TopicDeclaration, 'name' | 'partitions' | 'retentionMs' | 'maxMessageBytes'>;
 
+/** Where the way out stands. */
+export const PROCEDURE = 'docs/guides/operate.md, "The number of partitions has changed", tells how';
+
 /**
  * Refuses topics that differ from their declaration, all of them in one message: another number of partitions moves
  * keys, a shorter retention loses records, a smaller size refuses them later. Called by `ensureTopics` of both adapters.
@@ -19,7 +22,8 @@ export function refuseDrift(declared: readonly TopicDeclaration[], found: Readon
   if (lines.length > 0)
     throw new CrossdockError(
       'CROSSDOCK_LOG_TOPIC_DRIFT',
-      `topics differ from their declaration; change them or the declaration:\n${lines.join('\n')}`,
+      `topics differ from their declaration; change them or the declaration:\n${lines.join('\n')}` +
+        (lines.some((line) => line.includes(': partitions is ')) ? `\n${PROCEDURE}` : ''),
     );
 }
 

@@ -17,6 +17,11 @@ export function recordBytes(record: LogRecord): number {
   return bytes;
 }
 
+/** Upper bound of one Kafka batch of these records, bytes. */
+export function batchBytes(records: readonly LogRecord[]): number {
+  return records.reduce((bytes, record) => bytes + recordBytes(record), BATCH_OVERHEAD);
+}
+
 /** What a topic takes in one batch, bytes: as declared, and more for dead letters. */
 export function batchLimit(topic: string, maxMessageBytes: number): number {
   return topic.endsWith('.dead-letter') ? maxMessageBytes + DEAD_LETTER_HEADROOM : maxMessageBytes;

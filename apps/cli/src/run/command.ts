@@ -1,4 +1,5 @@
 import { CrossdockError, nearest } from '#contracts';
+import { needsMigration } from '#db';
 import { configureLogging, openRuntime, readEnvironment } from '#platform';
 import { checkProject } from '../check/project.ts';
 import { EXIT, type Command, type Io } from '../io.ts';
@@ -45,6 +46,11 @@ async function runStage(stage: Stage): Promise<number> {
       `${stage} needs KAFKA_BROKERS, or DATABASE_URL for the log in PostgreSQL`,
     );
   await checkProject(environment);
+  if (environment.databaseUrl !== undefined && (await needsMigration(environment.databaseUrl)))
+    throw new CrossdockError(
+      'CROSSDOCK_START_MIGRATE',
+      `the tables of DATABASE_URL are older than this version of ${stage}: run crossdock migrate first`,
+    );
   const start = await STAGES[stage]();
   const stopped = stopSignal();
   const app = await Promise.race([start(openRuntime(environment)), stopped]); // a start may wait for another server

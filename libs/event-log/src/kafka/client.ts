@@ -12,8 +12,9 @@ export interface KafkaConnection {
 
 export type OnLog = (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 
-/** Long enough to outlast a failover (10 s with a broker's default session, 30 s here); the default 5 retries are not. */
-export const RETRY = { retries: 60, initialRetryTime: 100, maxRetryTime: 500 };
+/** Long enough to outlast a failover (10 s with a broker's default session); both clients' defaults are not. */
+export const RETRY_FOR_MS = 30_000;
+export const RETRY = { retries: RETRY_FOR_MS / 500, initialRetryTime: 100, maxRetryTime: 500 };
 
 /**
  * What kafkajs logs is what it retries by itself ("coordinator is loading" as ERROR on every new broker): passed on as
@@ -37,6 +38,6 @@ export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, onLog: OnLo
   });
 }
 
-function revealed(password: string | Secret): string {
+export function revealed(password: string | Secret): string {
   return typeof password === 'string' ? password : password.reveal();
 }

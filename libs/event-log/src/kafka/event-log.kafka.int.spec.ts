@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import kafkajs from 'kafkajs';
 import { describeEventLog } from '#testing';
+import { deleteRecords } from '../broker/delete-records.ts';
 import { startKafkaBroker } from '../broker/start-kafka-broker.ts';
 import { KafkaEventLog } from './kafka-event-log.ts';
 
@@ -26,7 +27,7 @@ describeEventLog('Kafka', { disturb: !given }, async () => {
   return {
     address: { kafka: { brokers }, leaseMs },
     open: async () => {
-      const log = new KafkaEventLog({ brokers, sessionMs: leaseMs });
+      const log = new KafkaEventLog({ brokers, sessionMs: leaseMs, watchEveryMs: 200 });
       opened.push(log);
       return log;
     },
@@ -39,12 +40,12 @@ describeEventLog('Kafka', { disturb: !given }, async () => {
         await ours.kill(1);
         await ours.start(1);
       }),
-    passRetention: async (topic, partition, before) => {
+    addPartitions: async (topic, count) => {
       const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
       await admin.connect();
-      await admin.fetchTopicOffsets(topic); // loads the metadata that the next call needs
-      await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: before.toString() }] });
+      await admin.createPartitions({ topicPartitions: [{ topic, count }] });
       await admin.disconnect();
     },
+    passRetention: (topic, partition, before) => deleteRecords(brokers, topic, partition, before),
   };
 });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import type { Producer } from 'kafkajs';
 import type { LogRecord } from '#contracts';
-import { eventually } from '#testing';
+import { collect, eventually, perKey } from '#testing';
 import { startKafkaBroker } from '../broker/start-kafka-broker.ts';
 import type { KafkaBroker } from '../broker/start-kafka-broker.ts';
 import { RETRY } from './client.ts';
@@ -103,6 +103,35 @@ describe('when the leader of a partition is killed', () => {
     expect(await round((records) => log.append(records))).toEqual({ lost: 0, recovered: true });
   }, 120_000);
 
+  it('loses nothing and keeps every key in order when the broker that coordinates the group is killed', async () => {
+    const topic = `coordinator.${++rounds}`;
+    const base = { retentionMs: 3_600_000, maxMessageBytes: 100_000, writer: 'relay', key: '', value: '' } as const;
+    await log.ensureTopics([{ ...base, name: topic, partitions: 3 }]);
+    const group = `group of ${topic}`;
+    const got = await collect(log, group, [topic]);
+    await got.running.ready();
+    const keys = Array.from({ length: 9 }, (_, n) => `k${n}`);
+    let version = 0;
+    const append = async (): Promise<void> => {
+      const records = keys.map((key) => ({ topic, key, value: Buffer.from(String(version + 1)), headers: {} }));
+      while ((await log.append(records).catch((error: unknown) => error)) !== undefined);
+      version++;
+    };
+    while (version < 20) await append();
+    const coordinator = await leaderOf('__consumer_offsets', offsetsPartition(group));
+    await cluster.kill(coordinator);
+    const until = version + 200;
+    while (version < until) await append();
+    await cluster.start(coordinator);
+    await append();
+    await got.until(version, 60_000);
+    await eventually(async () => (await log.lag(group, [topic])).every((at) => at.lag === 0n), 'all committed', 60_000);
+    for (const key of keys)
+      expect(perKey(got.records).get(key)).toEqual(Array.from({ length: version }, (_, n) => String(n + 1)));
+    expect(got.problems.filter(({ kind }) => kind !== 'unavailable')).toEqual([]);
+    await got.running.stop();
+  }, 120_000);
+
   it('would lose acknowledged records with the ordinary send() of kafkajs, or never recover', async () => {
     for (let n = 0; n < MOST_ROUNDS; n++) {
       const producer: Producer = new kafkajs.Kafka({
@@ -125,3 +154,10 @@ describe('when the leader of a partition is killed', () => {
     throw new Error(`the ordinary send() lost nothing in ${MOST_ROUNDS} rounds: is this test still able to see?`);
   }, 480_000);
 });
+
+/** Whoever leads this partition of `__consumer_offsets` (four here) coordinates the group: Java's `String.hashCode`. */
+function offsetsPartition(group: string): number {
+  let hash = 0;
+  for (const letter of group) hash = (Math.imul(31, hash) + letter.charCodeAt(0)) | 0;
+  return (hash & 0x7fffffff) % 4;
+}

@@ -1,5 +1,5 @@
 import type { Admin, Kafka } from 'kafkajs';
-import { CrossdockError } from '#contracts';
+import { CrossdockError, RecordRefused } from '#contracts';
 import type {
   EventLog,
   GroupPosition,
@@ -12,13 +12,15 @@ import type {
 import { unknownTopic } from '../drift.ts';
 import type { TopicAsIs } from '../drift.ts';
 import { partitionOf } from '../partition.ts';
-import { batchLimit, chunksWithin, refuseUnfit } from '../refuse.ts';
+import { batchBytes, batchLimit, chunksWithin, recordBytes, refuseUnfit } from '../refuse.ts';
+import { TopicWatch } from '../topic-watch.ts';
 import { kafkaClient } from './client.ts';
 import type { KafkaConnection, OnLog } from './client.ts';
 import { KafkaSubscription } from './kafka-subscription.ts';
 import type { TopicPartitions } from './kafka-subscription.ts';
-import { kafkajsProducer, SafeProducer } from './safe-producer.ts';
-import type { SafeMessage } from './safe-producer.ts';
+import { isTooLarge, rawProducer } from './raw-producer.ts';
+import type { SafeMessage } from './raw-producer.ts';
+import { SafeProducer } from './safe-producer.ts';
 import { whenSettled } from './settled.ts';
 import { ensureTopics, readTopics } from './topics.ts';
 
@@ -29,14 +31,26 @@ const PING_WITHIN_MS = 5_000;
 export interface KafkaEventLogOptions extends KafkaConnection {
   /** how long a member that says nothing keeps its partitions; default 10 s */
   sessionMs?: number;
+  /** how often is looked whether somebody changed the topics; default one minute */
+  watchEveryMs?: number;
   onLog?: OnLog;
 }
 
 interface Planned {
   topic: string;
   partition: number;
+  records: LogRecord[];
   batches: SafeMessage[][];
 }
+
+/** A size at which a broker has refused, though the topic's settings allow more. */
+interface Learned {
+  bytes: number;
+  until: number;
+}
+
+/** So long we believe that; somebody may have mended it meanwhile. */
+const BELIEVE_MS = 60_000;
 
 /** The event log on Apache Kafka: the product at scale. One instance per process. */
 export class KafkaEventLog implements EventLog {
@@ -46,16 +60,27 @@ export class KafkaEventLog implements EventLog {
   readonly #producer: SafeProducer;
   readonly #sessionMs: number;
   readonly #topics = new Map<string, TopicAsIs>();
+  readonly #learned = new Map<string, Learned>();
+  readonly #watch: TopicWatch;
   readonly #subscriptions = new Set<KafkaSubscription>();
   /** calls enter one after the other, so that an early call that has to look up a topic stays the early one */
   #entrance: Promise<unknown> = Promise.resolve();
   #admin: Promise<Admin> | undefined;
 
-  constructor({ sessionMs = 10_000, onLog = () => {}, ...connection }: KafkaEventLogOptions) {
+  constructor({ sessionMs = 10_000, watchEveryMs = 60_000, onLog = () => {}, ...connection }: KafkaEventLogOptions) {
     this.#kafka = kafkaClient(connection, onLog);
     this.#impatient = kafkaClient(connection, onLog, { retries: 1, initialRetryTime: 100 });
-    this.#producer = new SafeProducer(() => kafkajsProducer(this.#kafka));
+    this.#producer = new SafeProducer(() => rawProducer(connection));
     this.#sessionMs = sessionMs;
+    this.#watch = new TopicWatch({
+      known: this.#topics,
+      read: async (names) => readTopics(await this.#connectedAdmin(), names),
+      changed: (topic, message) => {
+        onLog('error', message);
+        for (const subscription of this.#subscriptions) subscription.partitionsChanged(topic, message);
+      },
+      everyMs: watchEveryMs,
+    });
   }
 
   /** Waits for every partition, also when one has failed: nothing is under way when this returns. */
@@ -63,19 +88,47 @@ export class KafkaEventLog implements EventLog {
     if (records.length === 0) return;
     const sends = this.#entrance.then(async () => {
       const planned = await this.#plan(records);
-      return {
-        all: Promise.allSettled(planned.map((part) => this.#producer.send(part.topic, part.partition, part.batches))),
-      };
+      const all = planned.map((part) => this.#producer.send(part.topic, part.partition, part.batches));
+      return { planned, all: Promise.allSettled(all) };
     });
     this.#entrance = sends.catch(() => {});
-    for (const result of await (
-      await sends
-    ).all)
-      if (result.status === 'rejected')
-        throw new CrossdockError('CROSSDOCK_LOG_APPEND_UNKNOWN', 'Kafka did not confirm every record: append again', {
-          cause: result.reason,
-          retryable: true,
-        });
+    const { planned, all } = await sends;
+    const failed = (await all).flatMap((result, at) =>
+      result.status === 'rejected' ? [{ part: planned[at]!, reason: result.reason as unknown }] : [],
+    );
+    for (const { part, reason } of failed) if (isTooLarge(reason)) await this.#refuse(part, reason);
+    if (failed.length > 0)
+      throw new CrossdockError('CROSSDOCK_LOG_APPEND_UNKNOWN', 'Kafka did not confirm every record: append again', {
+        cause: failed[0]!.reason,
+        retryable: true,
+      });
+  }
+
+  /**
+   * The broker takes less than the topic was declared with: somebody has changed it. Throws `RecordRefused` for the record
+   * that will never go like this; a batch of several goes in smaller ones when it is appended again.
+   */
+  async #refuse({ topic, records, batches }: Planned, cause: unknown): Promise<void> {
+    const now = (await readTopics(await this.#connectedAdmin(), [topic])).get(topic);
+    const known = this.#topics.get(topic)!;
+    if (now) this.#topics.set(topic, { ...now, partitions: known.partitions });
+    for (const record of records) refuseUnfit(record, this.#limit(topic));
+    const bytes = Math.max(...batches.map((batch) => batchBytes(batch.map((message) => ({ topic, ...message })))));
+    this.#learned.set(topic, { bytes: Math.min(bytes, this.#limit(topic)) - 1, until: Date.now() + BELIEVE_MS });
+    const largest = records.toSorted((a, b) => recordBytes(b) - recordBytes(a))[0]!;
+    if (batches.every((batch) => batch.length === 1))
+      throw new RecordRefused(
+        largest,
+        `a record of ${recordBytes(largest)} bytes is more than the broker takes`,
+        cause,
+      );
+  }
+
+  #limit(topic: string): number {
+    const declared = batchLimit(topic, this.#topics.get(topic)!.maxMessageBytes);
+    const learned = this.#learned.get(topic);
+    if (!learned || learned.until < Date.now()) return declared;
+    return Math.min(declared, learned.bytes);
   }
 
   /** Everything is checked before anything is sent. */
@@ -84,7 +137,7 @@ export class KafkaEventLog implements EventLog {
     const places = new Map<string, { topic: TopicAsIs; partition: number; records: LogRecord[] }>();
     for (const record of records) {
       const topic = this.#topics.get(record.topic)!;
-      refuseUnfit(record, batchLimit(topic.name, topic.maxMessageBytes));
+      refuseUnfit(record, this.#limit(topic.name));
       const partition = partitionOf(record.key, topic.partitions);
       const name = `${topic.name}/${partition}`;
       const place = places.get(name) ?? { topic, partition, records: [] };
@@ -94,9 +147,8 @@ export class KafkaEventLog implements EventLog {
     return [...places.values()].map(({ topic, partition, records: own }) => ({
       topic: topic.name,
       partition,
-      batches: chunksWithin(own, Math.min(MAX_BATCH_BYTES, batchLimit(topic.name, topic.maxMessageBytes))).map(
-        (chunk) => chunk.map(({ key, value, headers }) => ({ key, value, headers: { ...headers } })),
-      ),
+      records: own,
+      batches: chunksWithin(own, Math.min(MAX_BATCH_BYTES, this.#limit(topic.name))),
     }));
   }
 
@@ -106,6 +158,7 @@ export class KafkaEventLog implements EventLog {
     const admin = await this.#connectedAdmin();
     for (const [name, topic] of await readTopics(admin, missing)) this.#topics.set(name, topic);
     for (const name of missing) if (!this.#topics.has(name)) throw unknownTopic(name);
+    this.#watch.start();
   }
 
   async subscribe(subscription: Subscription): Promise<RunningSubscription> {
@@ -228,6 +281,7 @@ export class KafkaEventLog implements EventLog {
   }
 
   async close(): Promise<void> {
+    await this.#watch.stop();
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
     this.#subscriptions.clear();
     await this.#entrance;

@@ -74,6 +74,10 @@ export class KafkaSubscription implements RunningSubscription {
     return [...this.#lanes.values()].map((lane) => lane.stopped).filter((place) => place !== undefined);
   }
 
+  partitionsChanged(topic: string, message: string): void {
+    if (this.#subscription.topics.includes(topic)) this.#problem('partitions-changed', topic, -1, message);
+  }
+
   async start(): Promise<void> {
     const { kafka, sessionMs } = this.#options;
     const { group, topics } = this.#subscription;

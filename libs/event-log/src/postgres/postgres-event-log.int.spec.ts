@@ -13,7 +13,7 @@ describeEventLog('PostgreSQL', { punchHole: true, disturb: true }, async () => {
     address: { databaseUrl: url, leaseMs: LEASE_MS },
     open: async () => {
       const own = await Database.open({ url, name: 'event-log test' });
-      const log = new PostgresEventLog({ database: own, leaseMs: LEASE_MS });
+      const log = new PostgresEventLog({ database: own, leaseMs: LEASE_MS, watchEveryMs: 200 });
       opened.push({ log, database: own });
       return log;
     },
@@ -31,6 +31,14 @@ describeEventLog('PostgreSQL', { punchHole: true, disturb: true }, async () => {
         [topic, partition, before],
       );
       await opened[0]!.log.enforceRetention();
+    },
+    addPartitions: async (topic, count) => {
+      await database.query('update log_topic set partitions = $2 where topic = $1', [topic, count]);
+      await database.query(
+        `insert into log_partition (topic, partition) select $1, n from generate_series(0, $2::int - 1) as n
+         on conflict do nothing`,
+        [topic, count],
+      );
     },
     punchHole: async (topic, partition, offset) => {
       await database.query(`delete from log_record where topic = $1 and partition = $2 and "offset" = $3`, [

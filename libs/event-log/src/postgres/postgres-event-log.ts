@@ -20,6 +20,7 @@ import { readPositions } from './positions.ts';
 import { PostgresSubscription } from './postgres-subscription.ts';
 import { enforceRetention } from './retention.ts';
 import { ensureTopics, readTopics } from './topics.ts';
+import { TopicWatch } from '../topic-watch.ts';
 import { Writer } from './writer.ts';
 
 const CHANNEL = 'crossdock_log';
@@ -34,6 +35,8 @@ export interface PostgresEventLogOptions {
   leaseMs?: number;
   /** the database is ours alone and closed with the log; default false */
   closes?: boolean;
+  /** how often is looked whether somebody changed the topics; default one minute */
+  watchEveryMs?: number;
   onLog?: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 }
 
@@ -45,6 +48,7 @@ export class PostgresEventLog implements EventLog {
   readonly #log: NonNullable<PostgresEventLogOptions['onLog']>;
   readonly #writer: Writer;
   readonly #topics = new Map<string, TopicAsIs>();
+  readonly #watch: TopicWatch;
   readonly #subscriptions = new Set<PostgresSubscription>();
   /** calls enter one after the other, so that an early call that has to look up a topic stays the early one */
   #entrance: Promise<unknown> = Promise.resolve();
@@ -56,11 +60,26 @@ export class PostgresEventLog implements EventLog {
   readonly #announcements = new Set<Promise<unknown>>();
   #retention: NodeJS.Timeout | undefined;
 
-  constructor({ database, leaseMs = 10_000, closes = false, onLog = () => {} }: PostgresEventLogOptions) {
+  constructor({
+    database,
+    leaseMs = 10_000,
+    closes = false,
+    watchEveryMs = 60_000,
+    onLog = () => {},
+  }: PostgresEventLogOptions) {
     this.#database = database;
     this.#leaseMs = leaseMs;
     this.#closes = closes;
     this.#log = onLog;
+    this.#watch = new TopicWatch({
+      known: this.#topics,
+      read: (names) => readTopics(database, names),
+      changed: (topic, message) => {
+        onLog('error', message);
+        for (const subscription of this.#subscriptions) subscription.partitionsChanged(topic, message);
+      },
+      everyMs: watchEveryMs,
+    });
     this.#writer = new Writer(
       (records) => appendRecords(database, records),
       (topics) => this.#appended(topics),
@@ -88,6 +107,7 @@ export class PostgresEventLog implements EventLog {
     if (missing.length === 0) return;
     for (const [name, topic] of await readTopics(this.#database, missing)) this.#topics.set(name, topic);
     for (const name of missing) if (!this.#topics.has(name)) throw unknownTopic(name);
+    this.#watch.start();
   }
 
   async subscribe(subscription: Subscription): Promise<RunningSubscription> {
@@ -139,6 +159,7 @@ export class PostgresEventLog implements EventLog {
   /** Ends subscriptions and appends in hand. A database that was handed in is its owner's to close. */
   async close(): Promise<void> {
     clearInterval(this.#retention);
+    await this.#watch.stop();
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
     this.#subscriptions.clear();
     await this.#entrance;

@@ -68,6 +68,11 @@ export class PostgresSubscription implements RunningSubscription {
     this.#pollNow.abort();
   }
 
+  partitionsChanged(topic: string, message: string): void {
+    if (!this.#subscription.topics.includes(topic)) return;
+    this.#subscription.onProblem?.({ kind: 'partitions-changed', topic, partition: -1, message });
+  }
+
   /** Something was appended to these topics. */
   appended(topics: ReadonlySet<string>): void {
     if (this.#subscription.topics.some((topic) => topics.has(topic))) this.wake();

@@ -15,6 +15,8 @@ export interface EventLogHarness {
   close(): Promise<void>;
   /** deletes what lies below `before`, as retention does */
   passRetention(topic: string, partition: number, before: bigint): Promise<void>;
+  /** raises the number of partitions, as somebody else may */
+  addPartitions(topic: string, count: number): Promise<void>;
   /** takes one record out of the middle; absent where the log offers no way to lose one */
   punchHole?(topic: string, partition: number, offset: bigint): Promise<void>;
   /** appends in a transaction that stays open for a while before it commits; absent where there is none */

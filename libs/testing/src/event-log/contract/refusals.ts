@@ -1,5 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { RecordRefused } from '#contracts';
+import { collect } from '../collect.ts';
+import { eventually } from '../eventually.ts';
 import { declaration, freshTopic, text, unique } from '../harness.ts';
 import type { Suite } from '../suite.ts';
 
@@ -40,5 +42,32 @@ export function itRefuses(suite: Suite): void {
     await expect(suite.log.subscribe({ group: 'g', topics: [nobody], handle: async () => {} })).rejects.toMatchObject({
       code: 'CROSSDOCK_LOG_TOPIC_UNKNOWN',
     });
+  });
+
+  it('notices that somebody changed the number of partitions: what runs keeps its keys in order, what starts is refused', async () => {
+    const topic = await freshTopic(suite.log, { partitions: 3 });
+    const keys = Array.from({ length: 12 }, (_, n) => `key${n}`);
+    const append = (round: number) => suite.log.append(keys.map((key) => text(topic, key, `${key} ${round}`)));
+    const got = await collect(suite.log, unique('group'), [topic]);
+    await append(1);
+    await suite.harness.addPartitions(topic, 7);
+    const told = await eventually(
+      () => got.problems.find(({ kind }) => kind === 'partitions-changed'),
+      'the change is noticed',
+    );
+    expect(told).toMatchObject({ topic, message: expect.stringContaining('7 partitions now, declared are 3') });
+    expect(told.message).toContain('docs/guides/operate.md');
+    await append(2);
+    await got.until(2 * keys.length);
+    for (const key of keys)
+      expect(new Set(got.records.filter((record) => record.key === key).map(({ partition }) => partition)).size).toBe(
+        1,
+      );
+    const other = await suite.harness.open();
+    await expect(other.ensureTopics([declaration(topic, { partitions: 3 })])).rejects.toMatchObject({
+      code: 'CROSSDOCK_LOG_TOPIC_DRIFT',
+      message: expect.stringMatching(/partitions is 7, declared 3[^]*operate\.md/),
+    });
+    await got.running.stop();
   });
 }

@@ -1,0 +1,197 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import kafkajs from 'kafkajs';
+import { RecordRefused } from '#contracts';
+import type { LogBatch, LogRecord, StoredRecord } from '#contracts';
+import { collect, eventually, freshTopic, perKey, processFault, slowMember, text, unique } from '#testing';
+import { startKafkaBroker } from '../broker/start-kafka-broker.ts';
+import type { KafkaBroker } from '../broker/start-kafka-broker.ts';
+import { KafkaEventLog } from './kafka-event-log.ts';
+
+const SESSION_MS = 2_000;
+const KEYS = Array.from({ length: 12 }, (_, n) => `key${n}`);
+
+/** Faults F26, F27, F28, F32, F33: what groups and producers go through on one broker. */
+describe('a Kafka group in bad times', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'crossdock-members-'));
+  const opened: KafkaEventLog[] = [];
+  let broker: KafkaBroker;
+  let log: KafkaEventLog;
+
+  const open = (): KafkaEventLog => {
+    const another = new KafkaEventLog({ brokers: broker.brokers, sessionMs: SESSION_MS });
+    opened.push(another);
+    return another;
+  };
+  beforeAll(async () => {
+    const cache = join(process.cwd(), '.crossdock', 'kafka-jars');
+    broker = await startKafkaBroker({ dir: join(dir, 'broker'), heap: '256m', cache });
+    log = open();
+  }, 120_000);
+  afterAll(async () => {
+    await Promise.all(opened.map((each) => each.close()));
+    await broker?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }, 60_000);
+
+  /** Appends a next version of every key until told to stop; resolves with the last one, all acknowledged. */
+  const traffic = (topic: string, pauseMs: number): (() => Promise<number>) => {
+    let stopped = false;
+    const done = (async (): Promise<number> => {
+      for (let version = 1; ; version++) {
+        for (;;) {
+          const failed = await log
+            .append(KEYS.map((key) => text(topic, key, String(version))))
+            .catch((error: unknown) => error);
+          if (failed === undefined) break;
+        }
+        if (stopped) return version;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    })();
+    return () => {
+      stopped = true;
+      return done;
+    };
+  };
+  const versions = (last: number): string[] => Array.from({ length: last }, (_, n) => String(n + 1));
+  const caughtUp = (group: string, topic: string): Promise<unknown> =>
+    eventually(
+      async () => (await log.lag(group, [topic])).every(({ lag }) => lag === 0n),
+      `${group} has committed everything`,
+      30_000,
+    );
+
+  it('loses nothing, keeps every key in order and never has two members at one key while members come and go', async () => {
+    const topic = await freshTopic(log, { partitions: 6 });
+    const group = unique('group');
+    const seen: StoredRecord[] = [];
+    const busy = new Map<string, number>();
+    let overlaps = 0;
+    const handle = async ({ records }: LogBatch): Promise<void> => {
+      const keys = [...new Set(records.map(({ key }) => key))];
+      for (const key of keys) {
+        const others = busy.get(key) ?? 0;
+        if (others > 0) overlaps++;
+        busy.set(key, others + 1);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 15));
+      seen.push(...records);
+      for (const key of keys) busy.set(key, busy.get(key)! - 1);
+    };
+    const member = () => collect(open(), group, [topic], { handle });
+    const first = await member();
+    await first.running.ready();
+    const stop = traffic(topic, 30);
+    for (let n = 0; n < 3; n++) {
+      const joining = await member();
+      await joining.running.ready();
+      await eventually(() => joining.records.length > 0, 'it has its share', 20_000);
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      await joining.running.stop();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    const last = await stop();
+    await caughtUp(group, topic);
+    await first.running.stop();
+    for (const key of KEYS) expect(perKey(seen).get(key)).toEqual(versions(last));
+    expect(overlaps).toBe(0);
+  }, 90_000);
+
+  it('lets what a member does that was frozen past its session change nothing', async () => {
+    const topic = await freshTopic(log, { partitions: 1 });
+    const group = unique('group');
+    const address = { kafka: { brokers: broker.brokers }, leaseMs: SESSION_MS };
+    await log.append(Array.from({ length: 40 }, (_, n) => text(topic, 'k', String(n))));
+    const frozen = slowMember({ address, group, topics: [topic], takeMs: 400, maxBatch: 5 });
+    try {
+      await eventually(
+        () => frozen.handled.length >= 5 && frozen.begun.length > frozen.handled.length,
+        'in hand',
+        30_000,
+      );
+      processFault.stop(frozen.child.pid!);
+      const inHand = frozen.begun.slice(frozen.handled.length);
+      const heir = await collect(open(), group, [topic]);
+      await caughtUp(group, topic);
+      expect(heir.values()).toEqual(expect.arrayContaining(inHand));
+      const committed = async (): Promise<bigint> => (await log.lag(group, [topic]))[0]!.committed!;
+      expect(await committed()).toBe(40n);
+      processFault.resume(frozen.child.pid!);
+      await eventually(
+        () => inHand.every((value) => frozen.handled.includes(value)),
+        'it goes on where it was',
+        20_000,
+      );
+      await log.append(Array.from({ length: 20 }, (_, n) => text(topic, 'k', String(40 + n))));
+      await eventually(async () => (await committed()) === 60n, 'the rest', 30_000);
+      const all = new Set([...frozen.handled, ...heir.values()]);
+      expect(all.size).toBe(60);
+      expect(heir.problems.filter(({ kind }) => kind !== 'unavailable')).toEqual([]);
+      await heir.running.stop();
+    } finally {
+      await processFault.kill(frozen.child);
+    }
+  }, 90_000);
+
+  it('goes on by itself after its broker was stopped and started under traffic', async () => {
+    const topic = await freshTopic(log, { partitions: 3 });
+    const group = unique('group');
+    const got = await collect(log, group, [topic]);
+    await got.running.ready();
+    const stop = traffic(topic, 20);
+    await got.until(5);
+    await broker.stop();
+    await broker.start(1);
+    const before = got.records.length;
+    await eventually(() => got.records.length > before + KEYS.length, 'records flow again', 45_000);
+    const last = await stop();
+    await caughtUp(group, topic);
+    for (const key of KEYS) expect(perKey(got.records).get(key)).toEqual(versions(last));
+    expect(got.problems.filter(({ kind }) => kind !== 'unavailable')).toEqual([]);
+    await got.running.stop();
+  }, 90_000);
+
+  it('names the record that a topic stopped taking, for good, and takes the others', async () => {
+    const topic = await freshTopic(log, { partitions: 1, maxMessageBytes: 200_000 });
+    const record = (key: string, bytes: number): LogRecord => ({ topic, key, value: Buffer.alloc(bytes), headers: {} });
+    await log.append([record('fits', 100_000)]);
+    const admin = new kafkajs.Kafka({ brokers: broker.brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
+    await admin.connect();
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [
+        {
+          type: kafkajs.ConfigResourceTypes.TOPIC,
+          name: topic,
+          configEntries: [
+            { name: 'max.message.bytes', value: '50000' },
+            { name: 'cleanup.policy', value: 'delete' },
+          ],
+        },
+      ],
+    });
+    await admin.disconnect();
+    const large = record('large', 100_000);
+    const refused = await eventually(
+      async () => {
+        const error = await log.append([record('small', 1_000), large]).catch((cause: unknown) => cause);
+        return error instanceof RecordRefused && error;
+      },
+      'the record is refused',
+      20_000,
+    );
+    expect(refused.record).toBe(large);
+    await eventually(
+      () =>
+        log.append(Array.from({ length: 4 }, () => record('small', 20_000))).then(
+          () => true,
+          () => false,
+        ),
+      'what fits is taken, in batches that fit',
+      20_000,
+    );
+  }, 60_000);
+});

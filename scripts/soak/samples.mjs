@@ -1,0 +1,124 @@
+// What must stay bounded, sampled every five seconds, and the table of it.
+import { STAGES } from './world.mjs';
+
+const TABLES = ['outbox', 'log_record', 'captured', 'delivery', 'attempt', 'lane', 'relay_cursor', 'history'];
+/** Bounds: MiB a process may hold, MiB a minute it may grow once warm (runs of ten minutes and more), and so on. */
+const BOUND = { rss: 400, slope: 2, loopP99: 0.5, connections: 120, smallTable: 8 };
+/** tables with a row or two that are changed all the time: autovacuum must keep up */
+const SMALL = ['relay_cursor', 'history'];
+
+export async function sample(world, database, events) {
+  const at = performance.now();
+  const processes = {};
+  await Promise.all(
+    STAGES.map(async (name) => {
+      const stage = world.stages.get(name);
+      const text = await fetch(stage.metricsUrl, { signal: AbortSignal.timeout(2_000) }).then(
+        (answer) => answer.text(),
+        () => '',
+      );
+      const value = (metric) => Number(new RegExp(`^${metric} (\\S+)`, 'm').exec(text)?.[1] ?? NaN);
+      processes[name] = {
+        life: stage.starts,
+        rss: value('crossdock_process_resident_memory_bytes') / 2 ** 20,
+        loop: value('crossdock_nodejs_eventloop_lag_p99_seconds'),
+      };
+    }),
+  );
+  const [{ connections }] = await database.query(
+    "select count(*)::integer as connections from pg_stat_activity where backend_type = 'client backend'",
+  );
+  const sizes = await database.query(
+    `select relname as name, (select sum(pg_total_relation_size(inhrelid)) from pg_inherits where inhparent = c.oid)::float8 as parts,
+       pg_total_relation_size(c.oid)::float8 as own
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'crossdock' and relname = any($1)`,
+    [TABLES],
+  );
+  const [{ unfinished, lag }] = await database.query(
+    `select (select count(*)::integer from delivery where status in ('PENDING', 'IN_FLIGHT', 'UNKNOWN', 'RETRY_WAIT')) as unfinished,
+       (select percentile_cont(0.99) within group (order by extract(epoch from finished_at - accepted_at))::float8
+        from delivery where finished_at > clock_timestamp() - interval '30 s') as lag`,
+  );
+  return {
+    at,
+    events,
+    processes,
+    connections,
+    unfinished,
+    lag,
+    tables: Object.fromEntries(sizes.map(({ name, parts, own }) => [name, (parts ?? own) / 2 ** 20])),
+  };
+}
+
+export function summary(samples, minutes) {
+  const broken = [];
+  const lines = [
+    `${'process'.padEnd(10)}${'starts'.padStart(7)}${'RSS max'.padStart(9)}${'last'.padStart(7)}${'MiB/min'.padStart(9)}${'loop p99 max'.padStart(14)}${'median'.padStart(9)}`,
+  ];
+  for (const name of STAGES) {
+    const seen = samples
+      .map(({ at, processes }) => ({ at, ...processes[name] }))
+      .filter(({ rss }) => Number.isFinite(rss));
+    const max = Math.max(...seen.map(({ rss }) => rss));
+    const last = seen.at(-1)?.rss ?? NaN;
+    const loops = seen
+      .map(({ loop }) => loop)
+      .filter(Number.isFinite)
+      .toSorted((a, b) => a - b);
+    const slope = longestLife(seen, minutes);
+    const loopMedian = loops[loops.length >> 1] ?? NaN;
+    lines.push(
+      name.padEnd(10) +
+        String(seen.at(-1)?.life ?? 0).padStart(7) +
+        max.toFixed(0).padStart(9) +
+        last.toFixed(0).padStart(7) +
+        (slope === undefined ? '-' : slope.toFixed(2)).padStart(9) +
+        `${(Math.max(...loops) * 1000).toFixed(0)} ms`.padStart(14) +
+        `${(loopMedian * 1000).toFixed(0)} ms`.padStart(9),
+    );
+    if (!(max < BOUND.rss)) broken.push(`${name} held ${max.toFixed(0)} MiB, more than ${BOUND.rss}`);
+    if (slope !== undefined && minutes >= 10 && slope > BOUND.slope)
+      broken.push(`${name} grows by ${slope.toFixed(2)} MiB a minute`);
+    if (loopMedian > BOUND.loopP99)
+      broken.push(`${name}: event loop p99 ${(loopMedian * 1000).toFixed(0)} ms in the median`);
+  }
+  const [first, end] = [samples[0], samples.at(-1)];
+  const events = Math.max(1, end.events - first.events);
+  lines.push('', `${'table'.padEnd(14)}${'MiB first'.padStart(10)}${'last'.padStart(8)}${'bytes/event'.padStart(13)}`);
+  for (const name of TABLES) {
+    const [before, after] = [first.tables[name] ?? 0, end.tables[name] ?? 0];
+    lines.push(
+      name.padEnd(14) +
+        before.toFixed(1).padStart(10) +
+        after.toFixed(1).padStart(8) +
+        (((after - before) * 2 ** 20) / events).toFixed(0).padStart(13),
+    );
+    if (SMALL.includes(name) && after > BOUND.smallTable) broken.push(`${name} has ${after.toFixed(1)} MiB`);
+  }
+  const connections = samples.map((one) => one.connections);
+  const lags = samples.map((one) => one.lag).filter((lag) => typeof lag === 'number');
+  lines.push(
+    '',
+    `connections to PostgreSQL: at most ${Math.max(...connections)}, last ${connections.at(-1)}`,
+    `waiting deliveries: at most ${Math.max(...samples.map((one) => one.unfinished))}, last ${end.unfinished}`,
+    `lag p99 over 30 s: median ${quantile(lags, 0.5).toFixed(2)} s, worst ${quantile(lags, 1).toFixed(1)} s (outages included)`,
+  );
+  if (Math.max(...connections) > BOUND.connections) broken.push(`${Math.max(...connections)} connections`);
+  return { lines, broken };
+}
+
+/** MiB a minute over the second half of the longest life of a process; undefined where that is shorter than a minute. */
+function longestLife(seen, minutes) {
+  const lives = Object.values(Object.groupBy(seen, ({ life }) => life));
+  const longest = lives.toSorted((a, b) => b.length - a.length)[0] ?? [];
+  const half = longest.slice(longest.length >> 1);
+  if (half.length < Math.min(12, minutes * 3)) return undefined;
+  const x = half.map(({ at }) => at / 60_000);
+  const y = half.map(({ rss }) => rss);
+  const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length;
+  const [mx, my] = [mean(x), mean(y)];
+  return x.reduce((sum, at, n) => sum + (at - mx) * (y[n] - my), 0) / x.reduce((sum, at) => sum + (at - mx) ** 2, 0);
+}
+
+const quantile = (list, q) =>
+  list.length === 0 ? NaN : list.toSorted((a, b) => a - b)[Math.min(list.length - 1, Math.floor(q * list.length))];
