@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import {
   CrossdockError,
@@ -112,6 +113,8 @@ export class DeliveryModule implements OnApplicationBootstrap, OnApplicationShut
   readonly #database: Database;
   readonly #eventLog: EventLog;
   readonly #delivery: DeliveryService;
+  readonly #stopping = new AbortController();
+  #started: Promise<boolean> = Promise.resolve(false);
 
   constructor(
     @Inject(DATABASE) database: Database,
@@ -126,12 +129,41 @@ export class DeliveryModule implements OnApplicationBootstrap, OnApplicationShut
     health.register('delivery: log', () => eventLog.ping());
   }
 
+  /** A schema registry that is away delays what is sent, not what starts beside delivery in one process. */
   async onApplicationBootstrap(): Promise<void> {
+    const wait = (error: unknown): void => {
+      if (!(error instanceof CrossdockError) || !error.retryable) throw error;
+      log.warn({ err: error }, 'waiting for the schema registry before anything is sent');
+      this.#started = this.#startLater();
+    };
+    if (await this.#delivery.ready().then(() => true, wait)) {
+      this.#started = Promise.resolve(true);
+      await this.#delivery.start();
+    }
+  }
+
+  /** True once it runs, false when it was stopped before. A start that fails for another reason ends the process, as ever. */
+  async #startLater(): Promise<boolean> {
+    const { signal } = this.#stopping;
+    const ready = async (): Promise<boolean> => {
+      await pause(1_000, undefined, { signal }).catch(() => {});
+      return (
+        signal.aborted ||
+        this.#delivery.ready().then(
+          () => true,
+          () => false,
+        )
+      );
+    };
+    while (!(await ready()));
+    if (signal.aborted) return false;
     await this.#delivery.start();
+    return true;
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.#delivery.stop();
+    this.#stopping.abort();
+    if (await this.#started) await this.#delivery.stop();
     await this.#eventLog.close();
     await this.#database.close();
   }

@@ -43,6 +43,11 @@ export class DeliveryService {
     });
   }
 
+  /** Throws retryable errors while the schema registry of results is away: without its id no outcome can be recorded. */
+  ready(): Promise<void> {
+    return this.#engine.ready();
+  }
+
   async start(): Promise<void> {
     await this.#restore.start();
     await this.#engine.start();

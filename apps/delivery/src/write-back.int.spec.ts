@@ -63,6 +63,13 @@ describe('a write-back', () => {
     });
   });
 
+  it('that went around four times and changes nothing is over like any other', async () => {
+    const w = await at.running();
+    await becomes(w, await w.send({ key: 'wb-6', version: 1, body: { x: 1 } }), 'DELIVERED');
+    const echo = await w.send({ key: 'wb-6', version: 2, body: { x: 1 }, headers: { hopCount: 4 } });
+    await becomes(w, echo, 'SKIPPED_NOCHANGE');
+  });
+
   it('that went around four times is held for a person, with the reason, and goes on when told to', async () => {
     const w = await at.running();
     const event = await w.send({ key: 'wb-5', headers: { hopCount: 4 } });

@@ -28,7 +28,7 @@ export type Plan =
   | { do: 'fail'; errorClass: ErrorClass; message: string; stage: 'mapping' | 'delivery' }
   | { do: 'send'; request: Prepared };
 
-/** An echo of our own writes that went around this often is held for a person. */
+/** An echo of our own writes that went around this often, and would change something yet again, is held for a person. */
 const MOST_HOPS = 4;
 
 /** What is known of the chosen delivery. */
@@ -59,8 +59,6 @@ export function plan(given: Given): Plan {
       stage: 'mapping',
     };
   if (delivery.review !== null) return { do: 'review', reason: delivery.review };
-  if (delivery.hopCount >= MOST_HOPS)
-    return { do: 'review', reason: `went around ${delivery.hopCount} times between our own writes and the source` };
   const early = declaration.nature === 'state' ? stateMarker(given) : factOrder(given);
   if (early !== undefined && early.do !== 'send') return early;
   if (early === undefined) {
@@ -73,7 +71,10 @@ export function plan(given: Given): Plan {
   }
   const sent =
     early ?? (declaration.nature === 'state' ? state(given, resolved as Ready) : fact(given, resolved as Ready));
-  if (sent.do !== 'send' || declaration.nature !== 'state') return sent;
+  if (sent.do !== 'send') return sent;
+  if (delivery.hopCount >= MOST_HOPS)
+    return { do: 'review', reason: `went around ${delivery.hopCount} times between our own writes and the source` };
+  if (declaration.nature !== 'state') return sent;
   return tainted(lane, sent.request, now) ? { do: 'wait', dueAt: lane.taintedUntil } : sent;
 }
 

@@ -92,6 +92,11 @@ export class Engine {
     }
   }
 
+  /** Asks the registry for what results need. */
+  ready(): Promise<void> {
+    return this.#results.ready();
+  }
+
   async start(): Promise<void> {
     const { database, metrics, sweepMs } = this.#options;
     await this.#results.ready();
