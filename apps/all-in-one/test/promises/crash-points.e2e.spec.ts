@@ -6,14 +6,7 @@ import { expectNothingWrong } from './story.ts';
 import { resets } from './troubles.ts';
 
 /** The points at which most is at stake; `npm run promises` dies at all of them. */
-const QUICK = [
-  'capture.after-commit',
-  'relay.after-ack',
-  'mapper.after-append',
-  'delivery.after-attempt',
-  'delivery.after-answer',
-  'delivery.before-settle',
-];
+const QUICK = ['relay.after-ack', 'mapper.after-append', 'delivery.after-attempt', 'delivery.after-answer'];
 
 /** P1 and P2. Rows F01, F02, F20, F21, F31, F56 and F59 of the fault matrix. */
 describePromise('a product that dies at named points', {}, (world) => {

@@ -12,6 +12,8 @@ import type { World } from './world.ts';
 const EVENTS = 1_500;
 const AT_ONCE = 150;
 const SLOW_CLIENTS = 100;
+/** Of each target, as the example has it. */
+const CONCURRENCY = 8;
 /** What one process may take more under a burst: two batches of each stage are some tens of MiB. */
 const MORE_MEMORY = 300 * 1024 * 1024;
 /** Pools of ten for each of the five stages, and sessions of their own for leaders and listeners. */
@@ -56,7 +58,7 @@ describePromise('P8: memory, queues and connections stay bounded whatever arrive
       expect([...answers.keys()].filter((code) => ![202, 429, 503].includes(code))).toEqual([]);
       expect(memory).toBeLessThan(MORE_MEMORY);
       expect(connections).toBeLessThan(MOST_CONNECTIONS);
-      expect(inFlight).toBeLessThanOrEqual(8 + 1); // the connection's concurrency, and an eighth more at hand
+      expect(inFlight).toBeLessThanOrEqual(2 * CONCURRENCY); // some are written down before a slot is free, not without bound
 
       await sendJson('DELETE', `${sandbox}/faults`);
       const accepted = answers.get(202)!;
