@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { ENVIRONMENT, Health, type Environment } from '#platform';
-import { NotYetController } from './api/not-yet.controller.ts';
 import { CapturedController } from './captured/captured.controller.ts';
 import { CommandService } from './commands/command.service.ts';
 import { CommandsController } from './commands/commands.controller.ts';
@@ -17,6 +16,7 @@ import { Mappings } from './mappings/mappings.ts';
 import { Collector } from './metrics/collector.ts';
 import { Names } from './names.ts';
 import { RelayController } from './relay/relay.controller.ts';
+import { ReplaysController } from './replays/replays.controller.ts';
 import { SchemaRegistryController } from './schemas/schema-registry.controller.ts';
 import { StatusController } from './status/status.controller.ts';
 import { StatusService } from './status/status.service.ts';
@@ -40,7 +40,7 @@ export const CONTROLLERS = [
   RelayController,
   MappingsController,
   SchemaRegistryController,
-  NotYetController,
+  ReplaysController,
 ];
 
 /** People see, understand and repair: reads what the stages wrote, orders by `command` rows, consumes nothing. */

@@ -1,12 +1,12 @@
 import { EXIT, type Io } from '../io.ts';
-import { ApiProblem, type Api } from './api.ts';
+import { ApiProblem, type Api, type ExactBody } from './api.ts';
 
 export interface Act {
   /** for people: `retry delivery 12` */
   what: string;
   method: 'POST' | 'PUT';
   path: string;
-  body: Record<string, unknown>;
+  body: Record<string, unknown> | ExactBody;
 }
 
 /** Orders one thing after the other and says what became of each. 0 all done, 1 none, 3 some. Ordered but not done yet counts as done. */

@@ -25,7 +25,17 @@ export interface Answer<T> {
 export interface Api {
   call<T>(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<Answer<T>>;
   get<T>(path: string): Promise<T>;
+  /** the answer as it came: every digit of its numbers */
+  text(path: string): Promise<string>;
 }
+
+/** A body that is JSON text already, whose numbers must keep their digits. */
+export interface ExactBody {
+  exactly: string;
+}
+
+const isExact = (body: unknown): body is ExactBody =>
+  typeof body === 'object' && body !== null && 'exactly' in body && typeof body.exactly === 'string';
 
 const TIMEOUT_MS = 30_000;
 
@@ -36,23 +46,31 @@ export function openApi(url: string | undefined): Api {
   const base = (url ?? `http://${host.includes(':') ? `[${host}]` : host}:${environment.port}`).replace(/\/+$/, '');
   const token = environment.apiToken?.reveal();
 
-  const call = async <T>(method: string, path: string, body?: unknown): Promise<Answer<T>> => {
+  const ask = async (method: string, path: string, body?: unknown): Promise<Answer<string>> => {
     const response = await fetch(base + path, {
       method,
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined ? undefined : isExact(body) ? body.exactly : JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     }).catch((cause: unknown) => {
       throw unreachable(base, cause);
     });
     const text = await response.text();
     if (!response.ok) throw problemOf(base, response.status, text);
-    return { status: response.status, body: JSON.parse(text) as T };
+    return { status: response.status, body: text };
   };
-  return { call, get: async <T>(path: string) => (await call<T>('GET', path)).body };
+  const call = async <T>(method: string, path: string, body?: unknown): Promise<Answer<T>> => {
+    const answer = await ask(method, path, body);
+    return { status: answer.status, body: JSON.parse(answer.body) as T };
+  };
+  return {
+    call,
+    get: async <T>(path: string) => (await call<T>('GET', path)).body,
+    text: async (path) => (await ask('GET', path)).body,
+  };
 }
 
 function unreachable(base: string, cause: unknown): ApiProblem {

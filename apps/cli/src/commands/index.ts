@@ -1,8 +1,10 @@
 import type { Command } from '../io.ts';
 import { command as captured } from './captured.ts';
+import { command as edit } from './edit.ts';
 import { command as failures } from './failures.ts';
 import { command as find } from './find.ts';
 import { refill, release } from './relay.ts';
+import { command as replay } from './replay.ts';
 import { command as resolve } from './resolve.ts';
 import { command as retry } from './retry.ts';
 import { command as show } from './show.ts';
@@ -20,6 +22,8 @@ export const API_COMMANDS: readonly Command[] = [
   captured,
   retry,
   resolve,
+  edit,
+  replay,
   xref,
   values,
   pause,

@@ -1,6 +1,6 @@
 /** One route of the API as people read of it. A test holds this table against the controllers. */
 export interface RouteRow {
-  method: 'GET' | 'POST' | 'PUT' | 'ALL';
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'ALL';
   path: string;
   permission: string;
   takes: string;
@@ -110,18 +110,35 @@ export const ROUTES: readonly RouteRow[] = [
     method: 'POST',
     path: '/api/v1/deliveries/:id/edit',
     permission: 'deliveries.act',
-    takes: '',
-    gives: '501 `CROSSDOCK_API_NOT_YET`',
+    takes: '`{reason, document}`: the whole document as it should be sent, every digit as written',
+    gives: `${COMMAND}; a new revision of what waits, is held, parked or dead`,
   },
   {
-    method: 'ALL',
+    method: 'GET',
+    path: '/api/v1/deliveries/:id/document',
+    permission: 'records.read',
+    takes: '',
+    gives:
+      '`{id, revision, kind, origin, open, document}`: what is sent, without the fields that delivery fills in (`open`)',
+  },
+  {
+    method: 'POST',
     path: '/api/v1/replays',
     permission: 'deliveries.act',
-    takes: '',
-    gives: '501 `CROSSDOCK_API_NOT_YET`',
+    takes:
+      '`{reason, events: [id]}` or `{reason, flow?, target?, status?, errorClass?, entity?, recordId?}`, at most 1,000 events; `resend: changed` sends again what was delivered and differs by now; `dryRun: true` only counts',
+    gives: `${COMMAND}; dry run: \`{dryRun, count, events}\``,
   },
   {
-    method: 'ALL',
+    method: 'GET',
+    path: '/api/v1/replays/:id',
+    permission: 'deliveries.read',
+    takes: '`:id` is the commandId',
+    gives:
+      'the command and `outcomes: [{flow, outcome, note?, count, deliveryId?}]`: revised, taken, or nothing and why',
+  },
+  {
+    method: 'DELETE',
     path: '/api/v1/replays/:id',
     permission: 'deliveries.act',
     takes: '',

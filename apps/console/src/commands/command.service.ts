@@ -11,6 +11,8 @@ export interface Order {
     | 'retry'
     | 'resolve'
     | 'cancel'
+    | 'edit'
+    | 'replay'
     | 'bind'
     | 'fill'
     | 'pause'

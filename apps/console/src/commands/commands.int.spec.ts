@@ -53,6 +53,55 @@ describe('what people order', () => {
     });
   });
 
+  it('orders a replay of the events that a selection names, and shows what came of it', async () => {
+    const { database } = console.cloned;
+    const dry = await console.call('POST', '/api/v1/replays', { reason: 'x', recordId: 'sb-1', dryRun: true });
+    expect(dry).toMatchObject({ status: 200, body: { count: 1 } });
+    const { events } = dry.body as { events: string[] };
+    const command = await answered('done', { replayed: 1 });
+    const answer = await console.call('POST', '/api/v1/replays', {
+      reason: 'the mapping is corrected',
+      status: 'dead',
+      flow: 'orders',
+      resend: 'changed',
+    });
+    expect(answer).toMatchObject({ status: 200, body: { result: { replayed: 1 } } });
+    expect(await command()).toMatchObject({ kind: 'replay', target: { events, resend: 'changed' } });
+    const { commandId } = answer.body as { commandId: string };
+    await database.query(
+      `with r as (insert into replay (event_id, replay_of, command_id, resend) values (gen_random_uuid(), $1, $2, true) returning event_id)
+       insert into replay_outcome (event_id, flow, delivery_id, outcome, note) select event_id, 'orders', $3, 'nothing', 'it is DEAD' from r`,
+      [events[0], commandId, deliveryId],
+    );
+    expect(await console.get(`/api/v1/replays/${commandId}`)).toMatchObject({
+      status: 200,
+      body: { kind: 'replay', outcomes: [{ flow: 'orders', outcome: 'nothing', note: 'it is DEAD', count: 1 }] },
+    });
+  });
+
+  it('shows the document with every digit and takes the edited one likewise', async () => {
+    const { database } = console.cloned;
+    const url = `${console.app.url}/api/v1/deliveries/${deliveryId}`;
+    await database.query(
+      `insert into revision (delivery_id, n, body) values ($1, 1, '{"amount":90071992547409931.10}')
+       on conflict (delivery_id, n) do update set body = excluded.body`,
+      [deliveryId],
+    );
+    const shown = await fetch(`${url}/document`).then((response) => response.text());
+    expect(shown).toContain('"document":{"amount":90071992547409931.10}');
+    const command = await answered('done', { revision: 2 });
+    const sent = await fetch(`${url}/edit`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"reason":"typo","document":{"amount": 90071992547409931.20}}',
+    });
+    expect(sent.status).toBe(200);
+    expect(await command()).toMatchObject({
+      kind: 'edit',
+      target: { deliveryId: String(deliveryId), body: '{"amount":90071992547409931.20}' },
+    });
+  });
+
   it('sees an answer nobody rang for', async () => {
     const command = await answered('done', {}, false);
     const answer = await console.call('POST', '/api/v1/connections/main-erp/pause', { reason: 'month end' });
@@ -109,8 +158,17 @@ describe('what people order', () => {
     ['POST', '/api/v1/deliveries/ID/retry', {}, 400, 'CROSSDOCK_API_BAD_BODY'],
     ['POST', '/api/v1/deliveries/ID/retry', { reason: 'x', force: true }, 400, 'CROSSDOCK_API_BAD_BODY'],
     ['POST', '/api/v1/deliveries/ID/resolve', { reason: 'x', as: 'maybe' }, 400, 'CROSSDOCK_API_BAD_BODY'],
-    ['POST', '/api/v1/deliveries/ID/edit', { reason: 'x' }, 501, 'CROSSDOCK_API_NOT_YET'],
-    ['POST', '/api/v1/replays', {}, 501, 'CROSSDOCK_API_NOT_YET'],
+    ['POST', '/api/v1/deliveries/ID/edit', { reason: 'x' }, 400, 'CROSSDOCK_API_BAD_BODY'],
+    ['POST', '/api/v1/deliveries/ID/edit', { reason: 'x', document: [1] }, 400, 'CROSSDOCK_API_BAD_BODY'],
+    ['POST', '/api/v1/deliveries/ID/edit', { reason: 'x', document: { a: '\0' } }, 400, 'CROSSDOCK_API_BAD_BODY'],
+    ['POST', '/api/v1/deliveries/999/edit', { reason: 'x', document: {} }, 404, 'CROSSDOCK_API_NOT_FOUND'],
+    ['GET', '/api/v1/deliveries/999/document', undefined, 404, 'CROSSDOCK_API_NOT_FOUND'],
+    ['POST', '/api/v1/replays', { reason: 'x' }, 400, 'CROSSDOCK_API_BAD_BODY'],
+    ['POST', '/api/v1/replays', { reason: 'x', events: ['1'] }, 400, 'CROSSDOCK_API_BAD_BODY'],
+    ['POST', '/api/v1/replays', { reason: 'x', flow: 'oders' }, 404, 'CROSSDOCK_API_UNKNOWN_FLOW'],
+    ['POST', '/api/v1/replays', { reason: 'x', recordId: 'nobody' }, 404, 'CROSSDOCK_API_NOT_FOUND'],
+    ['GET', '/api/v1/replays/nope', undefined, 404, 'CROSSDOCK_API_NOT_FOUND'],
+    ['DELETE', '/api/v1/replays/nope', undefined, 501, 'CROSSDOCK_API_NOT_YET'],
     ['POST', '/api/v1/flows/oders/pause', {}, 404, 'CROSSDOCK_API_UNKNOWN_FLOW'],
     ['POST', '/api/v1/connections/acme-crm/pause', {}, 404, 'CROSSDOCK_API_UNKNOWN_TARGET'],
     ['PUT', '/api/v1/value-maps/x?connection=nope', { values: { a: 'b' } }, 404, 'CROSSDOCK_API_UNKNOWN_TARGET'],

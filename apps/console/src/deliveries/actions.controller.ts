@@ -3,11 +3,11 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Permission, ProblemError } from '#platform';
 import { readBody, Text } from '../api/body.ts';
-import { notYet } from '../api/not-yet.ts';
 import { rowId } from '../api/query.ts';
 import { answerCommand } from '../commands/answer.ts';
 import { CommandService } from '../commands/command.service.ts';
 import { ConsoleDatabase } from '../console-database.ts';
+import { readEdit } from './edit-body.ts';
 
 const Reason = z.strictObject({ reason: Text });
 const Resolve = z.strictObject({ reason: Text, as: z.enum(['applied', 'not-applied']), targetId: Text.optional() });
@@ -48,12 +48,13 @@ export class DeliveryActionsController {
 
   @Post('edit')
   @Permission('deliveries.act')
-  edit(): never {
-    return notYet('editing a delivery', 'correct the record in its source: its newer version replaces this one');
+  async edit(@Param('id') id: string, @Body() body: Buffer, @Res({ passthrough: true }) reply: FastifyReply) {
+    const { reason, document } = readEdit(body);
+    return this.#order('edit', { deliveryId: await this.#known(id), body: document }, reason, reply);
   }
 
   async #order(
-    kind: 'retry' | 'resolve' | 'cancel',
+    kind: 'retry' | 'resolve' | 'cancel' | 'edit',
     target: Record<string, unknown>,
     reason: string,
     reply: FastifyReply,
