@@ -1,6 +1,13 @@
 import type { Database, Session, Transaction } from '#db';
 import type { Logger } from '#platform';
-import { FIND_DEAD, FORGET_INSTANCES, LOCK_INSTANCE, REGISTER_INSTANCE } from '../sql/instance.ts';
+import {
+  END_EARLIER,
+  FIND_DEAD,
+  FORGET_INSTANCES,
+  LOCK_INSTANCE,
+  REGISTER_INSTANCE,
+  STAY_DEAD,
+} from '../sql/instance.ts';
 
 export interface InstanceOptions {
   database: Database;
@@ -9,7 +16,7 @@ export interface InstanceOptions {
   /** after this without renewal everything of a process is free anyway, ms */
   leaseMs: number;
   log: Logger;
-  /** takes away what dead processes held; runs in the transaction that forgets them, perhaps beside another survivor's */
+  /** takes away what dead processes held, in the transaction that forgets them; they cannot come back before it ends */
   bury(tx: Transaction, holders: readonly string[]): Promise<void>;
   /** after a burial: what they held can be had */
   freed(): void;
@@ -67,6 +74,7 @@ export class Instance {
   async #enter(): Promise<void> {
     const session = await this.#options.database.session();
     try {
+      await session.query(END_EARLIER, [this.#options.holder]);
       await session.query(LOCK_INSTANCE, [this.#options.holder]);
       await session.query(REGISTER_INSTANCE, [this.#options.holder]);
     } catch (cause) {
@@ -110,11 +118,16 @@ export class Instance {
 
   async #bury(holders: readonly string[]): Promise<void> {
     const { database, bury, freed, log } = this.#options;
-    await database.transaction(async (tx) => {
-      await bury(tx, holders);
-      await tx.query(FORGET_INSTANCES, [holders]);
+    const buried = await database.transaction(async (tx) => {
+      const dead = await tx.query<{ holder: string }>(STAY_DEAD, [holders]);
+      const names = dead.map((row) => row.holder);
+      if (names.length === 0) return names;
+      await bury(tx, names);
+      await tx.query(FORGET_INSTANCES, [names]);
+      return names;
     });
-    log.warn({ holders }, 'a delivery process died: what it held is free');
+    if (buried.length === 0) return;
+    log.warn({ holders: buried }, 'a delivery process died: what it held is free');
     freed();
   }
 }

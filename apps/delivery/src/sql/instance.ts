@@ -3,7 +3,19 @@ import type { Statement } from '#db';
 /** The lock of one process; the first word keeps it apart from other advisory locks of this database. */
 const LOCK = (holder: string): string => `hashtextextended('crossdock delivery ' || ${holder}, 0)`;
 
-/** Takes the session lock of holder $1, waiting while an earlier session of the same holder has not ended yet. */
+/**
+ * Ends earlier sessions that have the lock of holder $1: they are ours, and lost. Where the network swallowed one, the server
+ * would keep it for hours, and we would wait for ourselves. PostgreSQL shows the two halves of a lock's number.
+ */
+export const END_EARLIER: Statement = {
+  name: 'delivery-end-earlier',
+  text: `
+select pg_terminate_backend(l.pid) from pg_locks l, (select ${LOCK('$1::text')} as number) k
+ where l.locktype = 'advisory' and l.objsubid = 1 and l.mode = 'ExclusiveLock' and l.granted and l.pid <> pg_backend_pid()
+   and l.classid = ((k.number >> 32) & 4294967295)::oid and l.objid = (k.number & 4294967295)::oid`,
+};
+
+/** Takes the session lock of holder $1. */
 export const LOCK_INSTANCE: Statement = {
   name: 'delivery-lock-instance',
   text: `select pg_advisory_lock(${LOCK('$1::text')})`,
@@ -31,6 +43,14 @@ with others as materialized (
      and (locked_at > pg_postmaster_start_time() or pg_postmaster_start_time() < clock_timestamp() - $2 * interval '1 ms')
 )
 select holder from others where pg_try_advisory_xact_lock_shared(${LOCK('holder')})`,
+};
+
+/** Those of $1 whose lock is gone still; until the transaction ends none of them can come back. */
+export const STAY_DEAD: Statement = {
+  name: 'delivery-stay-dead',
+  text: `
+with named as materialized (select holder from unnest($1::text[]) as holder order by holder)
+select holder from named where pg_try_advisory_xact_lock_shared(${LOCK('holder')})`,
 };
 
 export const FORGET_INSTANCES: Statement = {
