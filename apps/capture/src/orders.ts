@@ -1,7 +1,7 @@
 import type { Database, Transaction } from '#db';
 import { logger } from '#platform';
 import { codeOf } from './fault.ts';
-import { DISMISS, NORMALISE_AGAIN, TAKE_ORDERS, type Changed, type OrderRow } from './statements/orders.ts';
+import { ANY_ORDER, DISMISS, NORMALISE_AGAIN, TAKE_ORDERS, type Changed, type OrderRow } from './statements/orders.ts';
 
 const CHANNEL = 'crossdock_command';
 /** ms; a look makes up for a bell that was not heard */
@@ -16,7 +16,7 @@ const ANSWER = `
   )
   select pg_notify('crossdock_command_done', id::text) from answered`;
 
-type Answer = { refused: string } | { rows: number };
+type Answer = { refused: string } | { rows: number; last: bigint };
 
 /**
  * Executes what people order of captured rows: `renormalise` lets rejected ones try again to become events, `dismiss` gives them up.
@@ -30,6 +30,7 @@ export class Orders {
   #timer: NodeJS.Timeout | undefined;
   #deaf: (() => Promise<void>) | undefined;
   #troubled = false;
+  #stopping = false;
 
   /** `woken` is called with the keys of records that have something to do again */
   constructor(database: Database, woken: (keys: readonly string[]) => void) {
@@ -44,7 +45,9 @@ export class Orders {
     look();
   }
 
+  /** A selection goes on where it stopped, here or elsewhere. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     clearInterval(this.#timer);
     await this.#deaf?.();
     await this.#running;
@@ -52,7 +55,7 @@ export class Orders {
 
   async #look(): Promise<void> {
     try {
-      while (await this.#one());
+      while (!this.#stopping && (await this.#one()));
       this.#troubled = false;
     } catch (error) {
       if (!this.#troubled) logger('capture').warn({ code: codeOf(error) }, 'an order could not be executed yet');
@@ -62,6 +65,8 @@ export class Orders {
 
   /** False: there is none. A selection is executed a part at a time, each in a transaction with the count so far. */
   async #one(): Promise<boolean> {
+    const [any] = await this.#database.query(ANY_ORDER);
+    if (any === undefined) return false;
     const keys: string[] = [];
     const more = await this.#database.transaction(async (tx) => {
       const [order] = await tx.query<OrderRow>(TAKE_ORDERS, []);
@@ -69,7 +74,7 @@ export class Orders {
       const before = order.result?.rows ?? 0;
       const answer = await this.#execute(tx, order, keys);
       if ('rows' in answer && answer.rows === AT_ONCE) {
-        const soFar = JSON.stringify({ rows: before + answer.rows });
+        const soFar = JSON.stringify({ rows: before + answer.rows, after: String(answer.last) });
         await tx.query('update command set result = $2 where id = $1', [order.id, soFar]);
         return true;
       }
@@ -82,8 +87,8 @@ export class Orders {
     return more;
   }
 
-  async #execute(tx: Transaction, { kind, target }: OrderRow, keys: string[]): Promise<Answer> {
-    const { capturedId: id, connection, code } = target;
+  async #execute(tx: Transaction, { kind, target, result }: OrderRow, keys: string[]): Promise<Answer> {
+    const { capturedId: id, connection, code } = target ?? {};
     const one = typeof id === 'string' && /^\d{1,18}$/.test(id) ? id : null;
     if (id !== undefined && one === null) return { refused: 'capturedId is no id' };
     if (kind !== 'renormalise' && kind !== 'dismiss')
@@ -92,10 +97,16 @@ export class Orders {
     const changed =
       kind === 'dismiss'
         ? await tx.query<Changed>(DISMISS, [one])
-        : await tx.query<Changed>(NORMALISE_AGAIN, [one, textOf(connection), textOf(code), AT_ONCE]);
+        : await tx.query<Changed>(NORMALISE_AGAIN, [
+            one,
+            textOf(connection),
+            textOf(code),
+            AT_ONCE,
+            result?.after ?? '0',
+          ]);
     if (kind === 'renormalise') keys.push(...changed.map(({ key }) => key));
     if (one !== null && changed.length === 0) return { refused: await whyNot(tx, one) };
-    return { rows: changed.length };
+    return { rows: changed.length, last: changed.reduce((last, row) => (row.id > last ? row.id : last), 0n) };
   }
 }
 

@@ -1,4 +1,4 @@
-import { SCHEMA, type Database, type Transaction } from '#db';
+import { SCHEMA, type Database, type Queryable, type Transaction } from '#db';
 
 /** A table that is cut into ranges of an id that a sequence draws, and has a default partition for what strays. */
 export interface Partitioned {
@@ -36,11 +36,16 @@ const partitionsOf = (table: string): string => `
  * partition while the default one holds rows of its range (a sequence was set ahead, or nobody made one in time): those move.
  */
 export async function extendPartitions(database: Database, of: Partitioned): Promise<string[]> {
+  const isNear = async (db: Queryable): Promise<boolean> => {
+    const [sequence] = await db.query<{ last_value: bigint }>(`select last_value from ${SCHEMA}.${of.sequence}`);
+    return sequence!.last_value + of.ahead >= (await list(db, of)).at(-1)!.end;
+  };
+  if (!(await isNear(database))) return [];
   return inTurn(database, of, async (tx) => {
-    const [sequence] = await tx.query<{ last_value: bigint }>(`select last_value from ${SCHEMA}.${of.sequence}`);
-    let { end } = (await list(tx, of)).at(-1)!;
     const made: string[] = [];
-    if (sequence!.last_value + of.ahead < end) return made;
+    if (!(await isNear(tx))) return made; // somebody else was first
+    let { end } = (await list(tx, of)).at(-1)!;
+    const [sequence] = await tx.query<{ last_value: bigint }>(`select last_value from ${SCHEMA}.${of.sequence}`);
     const parent = `${SCHEMA}.${of.table}`;
     await tx.query(`lock table ${parent}_default in access exclusive mode`); // nothing strays while we move
     while (sequence!.last_value + of.ahead >= end) {
@@ -72,6 +77,7 @@ export async function prunePartitions(
   mayGo: (tx: Transaction, partition: Partition) => Promise<boolean>,
   { holes }: { holes: boolean },
 ): Promise<string[]> {
+  if ((await list(database, of)).length < 2) return [];
   return inTurn(database, of, async (tx) => {
     const dropped: string[] = [];
     for (const partition of (await list(tx, of)).slice(0, -1)) {
@@ -84,8 +90,8 @@ export async function prunePartitions(
   });
 }
 
-async function list(tx: Transaction, { table }: Partitioned): Promise<Partition[]> {
-  const rows = await tx.query<{ name: string; end: bigint }>(partitionsOf(table));
+async function list(db: Queryable, { table }: Partitioned): Promise<Partition[]> {
+  const rows = await db.query<{ name: string; end: bigint }>(partitionsOf(table));
   return rows.map((row, at) => ({ ...row, start: rows[at - 1]?.end ?? 0n }));
 }
 
