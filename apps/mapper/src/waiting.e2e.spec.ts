@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '#platform';
@@ -50,4 +51,69 @@ describe('a mapper whose schema registry is away', () => {
       child.kill('SIGKILL');
     }
   }, 60_000);
+
+  it('keeps nobody else from starting: the product in one process takes what is sent to it meanwhile', async () => {
+    const [port, metricsPort] = [await freePort(), await freePort()];
+    writeFileSync(join(data, 'crossdock.yaml'), CONFIGURATION);
+    const child = spawn(process.execPath, [join(packageRoot(), 'apps/cli/bin.mjs'), 'run', 'all-in-one'], {
+      env: {
+        PATH: process.env['PATH'],
+        HOME: process.env['HOME'],
+        DATABASE_URL: clone.url,
+        CROSSDOCK_HOME: data,
+        CROSSDOCK_DATA: data,
+        CROSSDOCK_PORT: String(port),
+        CROSSDOCK_METRICS_PORT: String(metricsPort),
+        SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()));
+    const ended = once(child, 'exit');
+    try {
+      await eventually(
+        () => said.includes('Crossdock is ready'),
+        () => `the product ready, not ${said}`,
+        45_000,
+      );
+      const body = JSON.stringify({ id: 'e1', type: 'customer.updated', data: { id: 'c1' } });
+      const headers = { 'content-type': 'application/json', 'webhook-id': 'e1' };
+      const answer = await fetch(`http://127.0.0.1:${port}/hooks/crm`, { method: 'POST', headers, body });
+      expect(answer.status).toBe(202);
+      expect(said).toContain('waiting for the schema registry before anything is mapped');
+      child.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+    } finally {
+      child.kill('SIGKILL');
+    }
+  }, 90_000);
 });
+
+const CONFIGURATION = `
+version: 1
+tenant: acme
+connections:
+  crm: { connector: webhook, settings: { scheme: none } }
+  erp:
+    connector: rest
+    allowPrivate: true
+    settings:
+      baseUrl: http://127.0.0.1:1
+      documents:
+        customer: { nature: state, schema: erp/customer, write: { method: PUT, path: '/c/{key}' }, repeatIsSafe: by-external-id }
+flows:
+  customers: { on: crm.customer, to: erp, mapping: customer-to-erp }
+`;
+
+/** Below the range from which a system draws outgoing ports. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 8_000);
+    const free = await new Promise<boolean>((resolve) => {
+      const server = createServer().once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
