@@ -76,6 +76,11 @@ async function decide(
   const declaration = targets.get(lane.connection)?.documents.get(lane.document);
   if (declaration === undefined)
     return { do: 'nothing', why: `${lane.connection} no longer declares the document type ${lane.document}` };
+  if (lane.connection !== row.connection || lane.document !== row.document)
+    return {
+      do: 'nothing',
+      why: `the flow made a ${lane.document} for ${lane.connection} of it, and makes another document by now`,
+    };
   const subject = await loadOne(tx, id, lane);
   const [met] = await tx.query<MetRow>(MEET, [id]);
   return replay(

@@ -215,6 +215,16 @@ describe('a replayed event', () => {
     expect(w.target.applied.map(({ body }) => body)).toEqual(['{"a":1}']);
   });
 
+  it('changes nothing where its flow makes another type of document by now', async () => {
+    const w = await at.running();
+    const flow = `${w.connection.name}-moved`;
+    const event = await w.send({ document: 'customer', flow, body: { a: 1 }, headers: { review: 'wait' } });
+    await becomes(w, event, 'HELD_REVIEW');
+    const met = await replay(w, event, { document: 'payment', flow, body: { a: 2 } });
+    expect(met).toMatchObject({ outcome: 'nothing', note: expect.stringContaining('another document') });
+    expect(await countOf(w)).toBe(1);
+  });
+
   it('is taken in by a flow that never had the event', async () => {
     const w = await at.running();
     const event = randomUUID();

@@ -1,4 +1,4 @@
-import type { DocumentDeclaration, FindRequest, Target, WriteRequest, WriteResult } from '#contracts';
+import type { DocumentDeclaration, FindRequest, RepeatIsSafe, Target, WriteRequest, WriteResult } from '#contracts';
 
 /** What a look needs to know of a restore; see `RestoreWindow`. */
 export interface Window {
@@ -23,18 +23,20 @@ export function lookBeforeCreate(target: Target, window: Window): Target {
     close: () => target.close(),
     write: async (request) => {
       const declaration = target.documents.get(request.document);
-      if (request.operation !== 'create' || declaration === undefined || !window.open) return target.write(request);
-      if (recognised(declaration, window)) return target.write(request);
+      const { operation } = request;
+      const repeats = operation === 'create' || operation === 'reverse'; // a reversal is a second effect too
+      if (!repeats || declaration === undefined || !window.open) return target.write(request);
+      if (recognised(declaration, declaration.repeatIsSafe[operation], window)) return target.write(request);
       return (await looked(target, declaration, window, request)) ?? target.write(request);
     },
   };
 }
 
-function recognised(declaration: DocumentDeclaration, { lostMs }: Window): boolean {
-  const { repeatIsSafe, keyLifetimeMs, settleMs } = declaration;
-  if (repeatIsSafe.create === 'by-external-id') return true;
-  if (repeatIsSafe.create === 'never') return !declaration.canFind; // those of before the restore are held for a person
-  if (repeatIsSafe.create !== 'by-idempotency-key') return false;
+function recognised(declaration: DocumentDeclaration, word: RepeatIsSafe | undefined, { lostMs }: Window): boolean {
+  const { keyLifetimeMs, settleMs } = declaration;
+  if (word === 'by-external-id') return true;
+  if (word === 'never') return !declaration.canFind; // those of before the restore are held for a person
+  if (word !== 'by-idempotency-key') return false;
   return keyLifetimeMs === undefined || lostMs === undefined || lostMs < keyLifetimeMs - settleMs - ON_THE_WAY_MS;
 }
 
@@ -60,8 +62,9 @@ async function looked(
       message: `a look after the restore: ${answer.message}`,
       notSent: true,
     };
-  // of facts that all count, another one under the same key is none of ours
-  const another = declaration.versions === 'each' && answer.found === 'one' && !answer.requestKeyMatches;
+  // of facts of which several may stand under one key, only what carries our request key was made by us
+  const several = declaration.versions === 'each' || declaration.versions === 'reversal';
+  const another = several && answer.found === 'one' && !answer.requestKeyMatches;
   if (answer.found !== 'none' && !another)
     return { outcome: 'duplicate', message: 'found by a look after the restore' };
   if (window.stoppedMs === undefined || window.stoppedMs > declaration.settleMs) return undefined;

@@ -71,6 +71,17 @@ describe('a create after a restore', () => {
     expect((await write(open, found, each)).asked).toEqual(['find']);
   });
 
+  it('is looked for as well when it is the reversal of a posting, by its own request key', async () => {
+    const reversal = { nature: 'fact', versions: 'reversal', repeatIsSafe: { reverse: 'look-first' } } as const;
+    expect((await write(open, found, reversal, 'reverse')).asked).toEqual(['find']);
+    expect((await write(open, { ...found, requestKeyMatches: false }, reversal, 'reverse')).asked).toEqual([
+      'find',
+      'write',
+    ]);
+    const byId = { ...reversal, repeatIsSafe: { reverse: 'by-external-id' } } as const;
+    expect((await write(open, found, byId, 'reverse')).asked).toEqual(['write']);
+  });
+
   it('waits for the settle time of what was sent before', async () => {
     const early = { ...open, stoppedMs: 5_000 };
     expect(await write(early, none)).toMatchObject({ asked: ['find'], result: { outcome: 'retry', notSent: true } });
