@@ -47,6 +47,23 @@ describe('the configuration', () => {
     expect(JSON.stringify(settings)).not.toContain('t0ken');
   });
 
+  it('knows flows on results: by default of every flow on events, and only of the sources they name', () => {
+    const back = '  back: { on: sync.result, from: [crm], to: erp, mapping: m }';
+    const flow = parse(`${GOOD.trimEnd()}\n${back}\n`).flows.get('back');
+    expect(flow).toMatchObject({ entity: 'sync-result', from: ['crm'], of: ['orders'] });
+    expect(parse(GOOD).flows.get('orders')!.of).toBeUndefined();
+    for (const [wrong, message] of [
+      [back.replace('from: [crm], ', ''), /a flow on sync.result needs "from"/],
+      [back.replace('to: erp', 'of: [order], to: erp'), /there is no flow "order" on events.*did you mean "orders"/],
+      [back.replace('to: erp', 'of: [back], to: erp'), /there is no flow "back" on events/],
+      [
+        back.replace('sync.result', 'crm.order').replace('to: erp', 'of: [orders], to: erp'),
+        /"of" is for flows on sync.result/,
+      ],
+    ] as const)
+      expect(findingsOf(`${GOOD.trimEnd()}\n${wrong}\n`).join('\n')).toMatch(message);
+  });
+
   it.each([
     [
       'an unknown key',

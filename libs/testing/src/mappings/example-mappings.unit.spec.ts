@@ -15,5 +15,7 @@ describeMappings(
     flow('customers', 'customer', 'main-erp', 'customer-to-erp'),
     flow('orders', 'order', 'main-erp', 'order-to-erp'),
     flow('order-postings', 'order', 'ledger', 'order-to-journal'),
+    flow('customer-numbers', 'sync-result', 'sandbox-crm-api', 'result-to-account'),
+    flow('order-numbers', 'sync-result', 'sandbox-crm-api', 'result-to-opportunity'),
   ],
 );

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { fill, withRequestKey } from './template.ts';
+import { fill, recordIdOf, withRequestKey } from './template.ts';
 
 const values = { key: 'acme:order:7', id: 'SO-1', requestKey: 'r' };
 
@@ -24,6 +24,15 @@ describe('a path template', () => {
 
   it('puts values in once: a placeholder inside a value stays text', () => {
     expect(fill('/o/{key}', { ...values, key: '{id}$&' })).toBe('/o/%7Bid%7D%24%26');
+  });
+
+  it('knows the id that a record has at its source, for the connection that writes back there', () => {
+    expect(recordIdOf('acme:order:sb-op-1', 'sb-')).toBe('op-1');
+    expect(recordIdOf('acme:order:a:b\nc', '')).toBe('a:b\nc');
+    expect(recordIdOf('acme:order:ev-1', 'sb-')).toBeUndefined(); // a record of another source
+    expect(recordIdOf('no key', '')).toBeUndefined();
+    expect(fill('/o/{recordId}', { ...values, recordId: recordIdOf('acme:order:ev-1', 'sb-') })).toBeUndefined();
+    expect(fill('/o/{recordId}/sync', { ...values, recordId: '../x' })).toBe('/o/..%2Fx/sync');
   });
 
   it('gives every key a segment of its own that decodes to it', () => {
