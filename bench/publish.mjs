@@ -52,16 +52,20 @@ drawBars('delivery-beside-peers', {
   title: 'Delivery: documents per second to an ERP that answers after 50 ms',
   subtitle: 'Each group is one run: 20,000 documents of 1 KiB over 1,000 keys, medians of three rounds',
   unit: 'documents per second; "out of order" breaks the order of a key, all others keep it',
-  groups: beside(['peers-server-kafka', 'peers-camel', 'peers-bento']),
+  groups: [
+    ...beside(['peers-server-kafka'], undefined, 'beside NestJS'),
+    ...beside(['peers-camel'], undefined, 'beside Apache Camel'),
+    ...beside(['peers-bento'], undefined, 'beside Bento'),
+  ],
 });
 drawBars('relay-beside-peers', {
   title: 'Relay: outbox rows of 1 KiB per second into Kafka',
   subtitle: 'Each group is one run, medians of three rounds',
   unit: 'rows per second',
   groups: [
-    ...beside(['peers-debezium'], ({ figure }) => figure === 'rows relayed'),
-    ...beside(['peers-pg-transactional-outbox']),
-    ...beside(['relay'], ({ figure }) => figure.endsWith('Kafka')),
+    ...beside(['peers-debezium'], ({ figure }) => figure === 'rows relayed', 'beside Debezium on Kafka Connect'),
+    ...beside(['peers-pg-transactional-outbox'], undefined, 'beside pg-transactional-outbox, its three ways'),
+    ...beside(['relay'], ({ figure }) => figure.endsWith('Kafka'), 'beside the usual outbox relay'),
   ],
 });
 drawBars('lag-beside-debezium', {
@@ -74,7 +78,7 @@ drawBars('lag-beside-debezium', {
   ],
 });
 drawLines('relay-by-backlog', series('growth-relay', 'relay'), ['relay'], {
-  title: 'Relay: the rate does not depend on how much waits',
+  title: 'Relay: draining while more and more waits',
   subtitle: 'Draining 10,000 rows of 100 bytes while ten thousand to a million wait; the log takes everything at once',
 });
 drawLines('claim-by-backlog', series('backlog', 'claim'), ['claim'], {

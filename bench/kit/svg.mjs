@@ -57,8 +57,8 @@ export function lines({ title, subtitle, x, y, xLog = true, yLog = false, series
   const across = scale(
     all.map(([at]) => at),
     xLog ? true : 'as given',
-    left,
-    right,
+    left + 24,
+    right - 6,
   );
   const up = scale(
     all.map(([, value]) => value),
@@ -99,7 +99,7 @@ export function lines({ title, subtitle, x, y, xLog = true, yLog = false, series
 /** Above its point; below where another line runs above it; beside where below is the axis. */
 function label(x, y, words, below, bottom) {
   if (!below) return text(x, y - 11, words, { anchor: 'middle' });
-  if (y + 24 > bottom) return text(x + 12, y - 1, words);
+  if (y + 24 > bottom) return text(x + 10, y + 13, words);
   return text(x, y + 21, words, { anchor: 'middle' });
 }
 
@@ -117,13 +117,16 @@ function apart(places) {
 /** `groups`: { name?, bars: [{ name, value, colour?, note? }] }: the bars of one group come from one run. */
 export function bars({ title, subtitle, unit, groups }) {
   const [width, left, right] = [720, 260, 575];
-  const height = 92 + groups.reduce((sum, group) => sum + group.bars.length * 24 + 16, 0);
+  const height = 92 + groups.reduce((sum, { name, bars: own }) => sum + (name ? 24 : 0) + own.length * 24 + 14, 0);
   const values = groups.flatMap((group) => group.bars.map(({ value }) => value));
   const longest = Math.max(...values);
   const body = [text(20, 76, unit, { fill: FAINT })];
   let y = 92;
   for (const { name: group = '', bars: own } of groups) {
-    body.push(text(20, y + 13, group, { weight: 600 }));
+    if (group) {
+      body.push(text(20, y + 13, group, { weight: 600 }));
+      y += 24;
+    }
     for (const { name, value, colour = OTHER, note } of own) {
       const end = left + Math.max(2, (value / longest) * (right - left));
       const weight = colour === OURS ? 600 : 400;
@@ -135,7 +138,7 @@ export function bars({ title, subtitle, unit, groups }) {
       );
       y += 24;
     }
-    y += 16;
+    y += 14;
   }
   return page(width, height, title, subtitle, body);
 }
