@@ -1,7 +1,9 @@
 import type { DocumentDeclaration, FindResult } from '#contracts';
 import { choose } from '../src/core/choose.ts';
 import type { Attempt, Delivery, Lane, Prepared } from '../src/core/lane.ts';
-import { happened, settle, type Ended, type Settlement } from '../src/core/outcome.ts';
+import { happened } from '../src/core/happened.ts';
+import { settle } from '../src/core/outcome.ts';
+import type { Ended, Settlement } from '../src/core/settlement.ts';
 import { again, plan, type Resolved } from '../src/core/plan.ts';
 import { doubtsOf, looked, resolve } from '../src/core/resolver.ts';
 import { hash } from '../src/core/request.ts';

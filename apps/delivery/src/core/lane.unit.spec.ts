@@ -105,10 +105,14 @@ describe('a lane, whatever happens to its requests', () => {
   });
 
   it('is seen to break when a delivery may be cancelled between its reversal and its posting', () => {
-    const run = fc.check(
-      fc.property(story, (steps) => play(INVOICE, steps, 400, { cancelsBetweenSteps: true }).problems.length === 0),
-      { numRuns: 5_000 },
-    );
-    expect(run.failed).toBe(true);
+    const between: Step[] = [
+      { arrives: 'A' },
+      { fate: 'ok' },
+      { arrives: 'B' },
+      { fate: 'ok' },
+      { ordered: 'cancel', content: '' },
+    ];
+    expect(play(INVOICE, between).problems).toEqual([]);
+    expect(play(INVOICE, between, 400, { cancelsBetweenSteps: true }).problems).not.toEqual([]);
   });
 });

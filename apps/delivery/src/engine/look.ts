@@ -1,5 +1,5 @@
 import type { Prepared } from '../core/lane.ts';
-import { happened } from '../core/outcome.ts';
+import { happened } from '../core/happened.ts';
 import { doubtsOf, looked } from '../core/resolver.ts';
 import { lookAgainDelay } from '../core/retry.ts';
 import { contextOf, evidenceOf, spare, type Desk, type Sendable } from './desk.ts';

@@ -1,6 +1,7 @@
 import type { FindResult } from '#contracts';
 import type { Prepared } from '../core/lane.ts';
-import { duplicate, settle, type Ended, type Settlement } from '../core/outcome.ts';
+import { duplicate, settle } from '../core/outcome.ts';
+import type { Ended, Settlement } from '../core/settlement.ts';
 import { doubtsOf } from '../core/resolver.ts';
 import { contextOf, evidenceOf, spare, type Desk, type Sendable } from './desk.ts';
 import type { Work } from './prepare.ts';

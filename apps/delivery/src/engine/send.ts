@@ -1,7 +1,7 @@
 import type { FindResult, Target, WriteResult } from '#contracts';
 import { isBadText } from '#schema';
 import type { Lane, Prepared } from '../core/lane.ts';
-import type { Ended } from '../core/outcome.ts';
+import type { Ended } from '../core/settlement.ts';
 import { storable } from '../core/storable.ts';
 
 export interface SendOptions {

@@ -1,5 +1,5 @@
 import type { DocumentDeclaration } from '#contracts';
-import type { Settlement } from '../core/outcome.ts';
+import type { Settlement } from '../core/settlement.ts';
 import type { Delivery, Lane } from '../core/lane.ts';
 import { storable } from '../core/storable.ts';
 import type { SettleRow } from '../sql/settle.ts';

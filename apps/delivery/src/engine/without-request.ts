@@ -1,4 +1,4 @@
-import { happened } from '../core/outcome.ts';
+import { happened } from '../core/happened.ts';
 import { again } from '../core/plan.ts';
 import { contextOf, type Desk, type Sendable } from './desk.ts';
 import { look } from './look.ts';

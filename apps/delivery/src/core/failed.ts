@@ -1,0 +1,106 @@
+import type { DeliveryStatus, ErrorClass, WriteResult } from '#contracts';
+import { healsItself, PARKED_RETRY_MS, retryDelay } from './retry.ts';
+import { base, type Context, type Settlement } from './settlement.ts';
+
+/** Longest time a Retry-After may hold a connection: what asks for more is a mistake of the target. */
+const LONGEST_HOLD_MS = 3_600_000;
+/** Shortest: `Retry-After: 0` and a date in the past are no leave to ask in a loop. */
+const SHORTEST_HOLD_MS = 1_000;
+
+/** We did not send: nothing counts, nothing is lost. A doubt that was open before stays open. */
+export function notSent(context: Context): Settlement {
+  return {
+    ...base(context),
+    status: context.doubtful ? 'UNKNOWN' : 'PENDING',
+    dueInMs: 0,
+    attempt: { outcome: 'not-sent', counts: false, doubt: null, httpStatus: null },
+  };
+}
+
+export function retry(ended: Extract<WriteResult, { outcome: 'retry' }>, context: Context): Settlement {
+  const error = { errorClass: ended.errorClass, error: ended.message };
+  const outcome = ended.notSent ? 'not-sent' : 'retry';
+  const attempt = { outcome, counts: true, doubt: null, httpStatus: ended.httpStatus ?? null } as const;
+  const waiting = context.doubtful ? 'UNKNOWN' : 'RETRY_WAIT';
+  if (ended.errorClass === 'AUTH')
+    return {
+      ...base(context),
+      ...error,
+      status: context.doubtful ? 'UNKNOWN' : 'PENDING',
+      dueInMs: 0,
+      attempt: { ...attempt, counts: false },
+      connection: { do: 'reauth', reason: ended.message },
+    };
+  if (ended.retryAfterMs !== undefined) {
+    const forMs = Math.min(ended.retryAfterMs || SHORTEST_HOLD_MS, LONGEST_HOLD_MS);
+    return {
+      ...base(context),
+      ...error,
+      status: waiting,
+      nextInMs: forMs,
+      dueInMs: forMs,
+      attempt,
+      connection: { do: 'hold', forMs },
+    };
+  }
+  return { ...climb(context, ended.errorClass, ended.message, waiting), attempt };
+}
+
+export function rejected(ended: Extract<WriteResult, { outcome: 'rejected' }>, context: Context): Settlement {
+  const attempt = { outcome: 'rejected', counts: true, doubt: null, httpStatus: ended.httpStatus ?? null } as const;
+  if (context.doubtful)
+    return {
+      ...base(context),
+      status: 'PARKED',
+      errorClass: 'UNKNOWN_OUTCOME',
+      error: `a repeat was refused while it is unknown whether an earlier request took effect: ${ended.message}`,
+      attempt,
+    };
+  return {
+    ...base(context),
+    status: 'DEAD',
+    errorClass: ended.errorClass,
+    error: ended.message,
+    dueInMs: 0,
+    attempt,
+  };
+}
+
+/** One rung up; at the end of the ladder the lane parks, and with a doubt open only a person can say what happened. */
+export function climb(context: Context, errorClass: ErrorClass, message: string, waiting: DeliveryStatus): Settlement {
+  const wait = retryDelay(context.ladder, context.delivery.step, context.chance);
+  if (wait !== undefined)
+    return {
+      ...base(context),
+      status: waiting,
+      errorClass,
+      error: message,
+      step: context.delivery.step + 1,
+      nextInMs: wait,
+      dueInMs: wait,
+    };
+  const doubtful = waiting === 'UNKNOWN';
+  const again = !doubtful && healsItself(errorClass) ? PARKED_RETRY_MS : null;
+  return {
+    ...base(context),
+    status: 'PARKED',
+    errorClass: doubtful ? 'UNKNOWN_OUTCOME' : errorClass,
+    error: message,
+    step: context.delivery.step,
+    nextInMs: again,
+    dueInMs: again,
+  };
+}
+
+export function inDoubt(ended: Extract<WriteResult, { outcome: 'in-doubt' }>, context: Context): Settlement {
+  const { declaration, request } = context;
+  const climbed = climb(context, ended.errorClass, ended.message, 'UNKNOWN');
+  const word = declaration.repeatIsSafe[request.operation];
+  const looks = word === 'look-first' && climbed.status === 'UNKNOWN'; // a look is harmless: at once
+  return {
+    ...climbed,
+    ...(looks || word === 'never' ? { nextInMs: null, dueInMs: 0 } : {}),
+    attempt: { outcome: 'in-doubt', counts: true, doubt: 'open', httpStatus: ended.httpStatus ?? null },
+    taintMs: declaration.settleMs,
+  };
+}
