@@ -76,6 +76,33 @@ describe('the history of a database', () => {
     await expect(acceptHistory(clone.database, 30)).rejects.toThrow(/nothing to accept/);
   });
 
+  it('must be looked at again when it is restored to a moment of an earlier doubt', async () => {
+    await vouch(clone.database, undefined);
+    const seen = (await vouch(clone.database, undefined))!;
+    await change("timeline = '00000000'");
+    await vouch(clone.database, seen);
+    await reportHistory(clone.database, { found: 0 });
+    const later: Mark = { ...seen, generation: 1, mark: seen.mark + 9n };
+    await vouch(clone.database, later); // what was marked after the acceptance that is not in here
+    expect(await readHistory(clone.database)).toMatchObject({ state: 'doubted', generation: 2, reportedAt: null });
+    await reportHistory(clone.database, { found: 0 });
+    await vouch(clone.database, later);
+    expect((await readHistory(clone.database)).reportedAt).not.toBe(null);
+  });
+
+  it('needs no more rights than those of an ordinary role', async () => {
+    await clone.database.transaction(async (tx) => {
+      await tx.query('create role history_test');
+      await tx.query('grant usage on schema crossdock to history_test');
+      await tx.query('grant select, update, delete on crossdock.history, crossdock.log_group_lease to history_test');
+      await tx.query('set local role history_test');
+      expect(await vouch(tx, undefined)).toMatchObject({ generation: 0 });
+      await tx.query('reset role');
+      await tx.query('drop owned by history_test');
+      await tx.query('drop role history_test');
+    });
+  });
+
   it('marks once when two relays mark at the same moment', async () => {
     await vouch(clone.database, undefined);
     const marks = await Promise.all(Array.from({ length: 8 }, () => vouch(clone.database, undefined)));

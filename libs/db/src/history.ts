@@ -74,7 +74,7 @@ const DOUBT = `
   with taken as (delete from ${SCHEMA}.log_group_lease)
   update ${SCHEMA}.history set state = 'doubted', reason = $1, doubted_at = clock_timestamp(), vouched_until = marked_at,
     witnessed_until = $2, generation = greatest(generation, $3) + 1, reported_at = null, report = null
-  where state = 'trusted'`;
+  where state = 'trusted' or generation <= $3`;
 
 /**
  * Compares the database with the newest mark that was seen outside it, and marks it anew: the answer is to be written down
@@ -85,7 +85,8 @@ const DOUBT = `
  */
 export async function vouch(db: Queryable, seen: Mark | undefined): Promise<Mark | undefined> {
   const [now] = await db.query<Compared>(COMPARE);
-  if (now!.state === 'doubted') return undefined;
+  // doubted already, unless that doubt itself was restored: what was looked at then is older than what is known now
+  if (now!.state === 'doubted' && !(seen !== undefined && isLater(seen, now!))) return undefined;
   const doubt = whyDoubt(now!, seen);
   if (doubt !== undefined) {
     const [until, generation] = [seen !== undefined && isLater(seen, now!) ? seen.at : null, seen?.generation ?? 0];
