@@ -91,6 +91,31 @@ describe('the breaker', () => {
     expect(w.target.requests).toHaveLength(1);
   });
 
+  it('does not let what was refused at the door wait out its ladder once the connection answers, nor climb it', async () => {
+    const w = await at.world({
+      breaker: { windowMs: 10_000, minimum: 4, failures: 0.5, slowMs: 10_000, probeMs: 60 },
+      retry: { ladderMs: [3_600_000, 3_600_000], jitter: 0 },
+    });
+    w.target.probeAnswer = { ok: false, message: 'down' };
+    w.target.fault({ do: 'not-sent' }, undefined, 1_000);
+    await at.run(w);
+    const refusal = {
+      do: 'answer',
+      result: { outcome: 'retry', errorClass: 'INTERMITTENT', message: 'busy', httpStatus: 423 },
+    } as const;
+    const events = await Promise.all(Array.from({ length: 6 }, (_, n) => w.send({ key: `k${n}` })));
+    await until('the breaker opens', async () => (await breaker(w)) === 'open');
+    w.target.heal();
+    w.target.fault(refusal, (request) => request.key === 't:e:k0');
+    w.target.probeAnswer = { ok: true };
+    for (const event of events.slice(1)) expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ step: 0 });
+    // what the target itself put off climbs and waits as ever
+    await until('its own refusal counts', async () => {
+      const row = await w.row(events[0]!);
+      return row['status'] === 'RETRY_WAIT' && row['error_class'] === 'INTERMITTENT' && row['step'] === 1;
+    });
+  });
+
   it('lets one lane through after the probe, and all only after that one', async () => {
     const w = await at.world({ budget: { concurrency: 8 }, timeoutMs: 5_000 });
     w.target.probeAnswer = { ok: false, message: 'down' };

@@ -3,6 +3,7 @@ import type { Database } from '#db';
 import { createMeter, type Meter } from '#http';
 import type { Logger } from '#platform';
 import {
+  BRING_FORWARD,
   CLOSE_BREAKER,
   HALF_OPEN,
   NEED_REAUTH,
@@ -229,7 +230,8 @@ export class Guard {
     const { database, connection, holder, log, changed } = this.#options;
     this.#trial = undefined;
     if (ok) {
-      await database.query(CLOSE_BREAKER, [connection.name, holder]);
+      const [closed] = await database.query(CLOSE_BREAKER, [connection.name, holder]);
+      if (closed !== undefined) await database.query(BRING_FORWARD, [connection.name]);
       this.#meter.reset();
       log.info({ connection: connection.name }, `${connection.name} answers again: breaker closed`);
     } else await database.query(REOPEN_BREAKER, [connection.name, holder, this.#wait(this.#row.probe_count)]);

@@ -79,6 +79,27 @@ update connection_state set breaker = 'closed', breaker_since = clock_timestamp(
  where connection = $1 and probe_holder = $2 and breaker <> 'closed' returning 1 as ok`,
 };
 
+/**
+ * Connection $1 answers again: what was refused at its door, without a byte sent, is due at once, and the rung of the ladder
+ * that it climbed for that is given back. It was the connection and not the record; else a short outage would be followed by the
+ * wait of a long one. Lanes in order of their ids, like every lock of several lanes.
+ */
+export const BRING_FORWARD: Statement = {
+  name: 'delivery-bring-forward',
+  text: `
+with lanes as (
+  select id from lane
+   where holder is null and id in (
+         select lane_id from delivery
+          where status = 'RETRY_WAIT' and connection = $1 and error_class = 'CONNECTION' and next_attempt_at > clock_timestamp())
+   order by id for update
+), moved as (
+  update delivery d set next_attempt_at = clock_timestamp(), step = greatest(0, d.step - 1), changed_at = clock_timestamp()
+    from lanes where d.lane_id = lanes.id and d.status = 'RETRY_WAIT' and d.error_class = 'CONNECTION'
+)
+update lane l set due_at = clock_timestamp() from lanes where l.id = lanes.id returning l.id`,
+};
+
 /** It did not: open again, next probe in $3 ms. */
 export const REOPEN_BREAKER: Statement = {
   name: 'delivery-reopen-breaker',
