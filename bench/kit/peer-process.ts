@@ -10,7 +10,7 @@ export interface PeerCommand {
   env?: Readonly<Record<string, string>>;
 }
 
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 150_000;
 
 /** A peer (or a stage of ours) as a process of its own; what it says is kept for the error that may come. */
 export class PeerProcess {
@@ -36,7 +36,7 @@ export class PeerProcess {
     return this.#said;
   }
 
-  /** Waits until `look` gives something; throws when the process ends before, or after a minute and a half. */
+  /** Waits until `look` gives something; throws when the process ends before, or after two and a half minutes. */
   async until<T>(what: string, look: () => Promise<T | undefined> | T | undefined, everyMs = 20): Promise<T> {
     const late = Date.now() + PATIENCE_MS;
     for (;;) {
