@@ -1,5 +1,5 @@
 import { PostgresEventLog } from '#event-log';
-import { describeRefill } from './testing/describe-refill.ts';
+import { describeRefill } from '../test/describe-refill.ts';
 
 describeRefill('PostgreSQL', async ({ database }) => {
   const log = new PostgresEventLog({ database, leaseMs: 2_000 });

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deleteRecords, openEventLog, startKafkaBroker } from '#event-log';
-import { describeRefill } from './testing/describe-refill.ts';
+import { describeRefill } from '../test/describe-refill.ts';
 
 describeRefill('Kafka', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'crossdock-refill-'));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { declareTopics, UNROUTED_TOPIC, type EventLog, type RunningSubscription } from '#contracts';
 import { clonedDatabase, eventually, given, type ClonedDatabase } from '#testing';
-import { Relay } from '../relay.ts';
+import { Relay } from '../src/relay.ts';
 
 export interface RefillLog {
   log: EventLog;
