@@ -24,7 +24,7 @@ export const ROUTES: readonly RouteRow[] = [
     method: 'GET',
     path: '/api/v1/captured',
     permission: 'records.read',
-    takes: `\`status\` (waiting, published, rejected), \`connection\`, ${PAGE}`,
+    takes: `\`status\` (waiting, published, rejected, dismissed), \`connection\`, ${PAGE}`,
     gives: '`{items, next?}`: what came in, with code and reason where it could not become an event',
   },
   {
