@@ -43,13 +43,13 @@ interface Planned {
   batches: SafeMessage[][];
 }
 
-/** A size at which a broker has refused, though the topic's settings allow more. */
-interface Learned {
+/** Batches of this size, because a broker refused one that the topic's settings allow. */
+interface Smaller {
   bytes: number;
   until: number;
 }
 
-/** So long we believe that; somebody may have mended it meanwhile. */
+/** Somebody may have mended it meanwhile. */
 const BELIEVE_MS = 60_000;
 
 /** The event log on Apache Kafka: the product at scale. One instance per process. */
@@ -60,7 +60,7 @@ export class KafkaEventLog implements EventLog {
   readonly #producer: SafeProducer;
   readonly #sessionMs: number;
   readonly #topics = new Map<string, TopicAsIs>();
-  readonly #learned = new Map<string, Learned>();
+  readonly #smaller = new Map<string, Smaller>();
   readonly #watch: TopicWatch;
   readonly #subscriptions = new Set<KafkaSubscription>();
   /** calls enter one after the other, so that an early call that has to look up a topic stays the early one */
@@ -113,22 +113,25 @@ export class KafkaEventLog implements EventLog {
     const known = this.#topics.get(topic)!;
     if (now) this.#topics.set(topic, { ...now, partitions: known.partitions });
     for (const record of records) refuseUnfit(record, this.#limit(topic));
-    const bytes = Math.max(...batches.map((batch) => batchBytes(batch.map((message) => ({ topic, ...message })))));
-    this.#learned.set(topic, { bytes: Math.min(bytes, this.#limit(topic)) - 1, until: Date.now() + BELIEVE_MS });
-    const largest = records.toSorted((a, b) => recordBytes(b) - recordBytes(a))[0]!;
-    if (batches.every((batch) => batch.length === 1))
-      throw new RecordRefused(
-        largest,
-        `a record of ${recordBytes(largest)} bytes is more than the broker takes`,
-        cause,
-      );
+    const several = batches.filter((batch) => batch.length > 1);
+    if (several.length === 0) {
+      const largest = records.toSorted((one, other) => recordBytes(other) - recordBytes(one))[0]!;
+      const bytes = recordBytes(largest);
+      throw new RecordRefused(largest, `the broker refuses a record of ${bytes} bytes for ${topic}`, cause);
+    }
+    const bytes = Math.max(...several.map((batch) => batchBytes(batch.map((message) => ({ topic, ...message })))));
+    this.#smaller.set(topic, { bytes: Math.floor(bytes / 2), until: Date.now() + BELIEVE_MS });
   }
 
+  /** The largest record that goes, as far as the topic's settings tell. */
   #limit(topic: string): number {
-    const declared = batchLimit(topic, this.#topics.get(topic)!.maxMessageBytes);
-    const learned = this.#learned.get(topic);
-    if (!learned || learned.until < Date.now()) return declared;
-    return Math.min(declared, learned.bytes);
+    return batchLimit(topic, this.#topics.get(topic)!.maxMessageBytes);
+  }
+
+  #batchLimit(topic: string): number {
+    const smaller = this.#smaller.get(topic);
+    const learned = smaller && smaller.until > Date.now() ? smaller.bytes : MAX_BATCH_BYTES;
+    return Math.min(MAX_BATCH_BYTES, this.#limit(topic), learned);
   }
 
   /** Everything is checked before anything is sent. */
@@ -148,7 +151,7 @@ export class KafkaEventLog implements EventLog {
       topic: topic.name,
       partition,
       records: own,
-      batches: chunksWithin(own, Math.min(MAX_BATCH_BYTES, this.#limit(topic.name))),
+      batches: chunksWithin(own, this.#batchLimit(topic.name)),
     }));
   }
 

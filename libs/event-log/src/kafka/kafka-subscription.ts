@@ -147,6 +147,8 @@ export class KafkaSubscription implements RunningSubscription {
     this.#term.lost.abort();
     const now = (this.#term = term());
     for (const lane of this.#lanes.values()) lane.renew();
+    // kafkajs remembers what the last term had paused
+    this.#consumer.resume(assigned.map(({ topic, partitions }) => ({ topic, partitions: [...partitions] })));
     const marked = this.#markStarts(assigned, now);
     for (const { topic, partitions } of assigned)
       for (const partition of partitions) {
