@@ -47,10 +47,12 @@ async function once(world: World, concurrency: number, events: number) {
   await world.takeIn(connection.name, 0, events, KEYS);
   const intake = events / ((performance.now() - tookIn) / 1_000);
   await world.database.query('vacuum analyze');
+  const before = await world.target.answered();
   const cpu = process.cpuUsage();
   const began = performance.now();
   const engine = await world.start(connection);
-  while ((await world.left(connection.name)) > 0) await pause(100);
+  while ((await world.target.answered()) < before + events) await pause(20);
+  while ((await world.left(connection.name)) > 0) await pause(20);
   const seconds = (performance.now() - began) / 1_000;
   const used = process.cpuUsage(cpu);
   await engine.stop();

@@ -92,12 +92,12 @@ async function evenly(world: World, name: string, measureMs: number): Promise<{ 
   await hang(world);
   const engine = await world.start(well, hung);
   const perSecond = (LOAD * CONCURRENCY) / (world.answerMs / 1_000);
-  const stop = [feed(world, well.name, perSecond, KEYS), feed(world, hung.name, perSecond, KEYS)];
+  const feeds = [well, hung].map(({ name: connection }) => feed(world, connection, perSecond, KEYS));
   await pause(WARM_MS);
   const [from] = await world.database.query<{ now: Date }>('select clock_timestamp() as now');
   await pause(measureMs);
   const [to] = await world.database.query<{ now: Date }>('select clock_timestamp() as now');
-  await Promise.all(stop.map((end) => end()));
+  await Promise.all(feeds.map(({ stop }) => stop()));
   const seen = {
     well: await within(world, well.name, from!.now, to!.now),
     hung: await within(world, hung.name, from!.now, to!.now),

@@ -26,7 +26,7 @@ export interface World {
   /** documents `from` to `to` of a connection, each of the key `n modulo keys` */
   takeIn(connection: string, from: number, to: number, keys: number): Promise<void>;
   start(...connections: Connection[]): Promise<{ stop(): Promise<void> }>;
-  /** how many deliveries of a connection are not delivered */
+  /** how many deliveries of a connection are not delivered; costs what a look at each of them costs */
   left(connection: string): Promise<number>;
   close(): Promise<void>;
 }
@@ -210,8 +210,13 @@ async function responseTime(url: string): Promise<number> {
   return median(times);
 }
 
-/** Takes documents in at an even rate until told to stop; answers how many there were. */
-export function feed(world: World, connection: string, perSecond: number, keys: number): () => Promise<number> {
+/** Takes documents in at an even rate until told to stop. */
+export function feed(
+  world: World,
+  connection: string,
+  perSecond: number,
+  keys: number,
+): { sent(): number; stop(): Promise<void> } {
   const began = performance.now();
   let sent = 0;
   let stopped = false;
@@ -225,10 +230,12 @@ export function feed(world: World, connection: string, perSecond: number, keys: 
       await pause(20);
     }
   })();
-  return async () => {
-    stopped = true;
-    await feeding;
-    return sent;
+  return {
+    sent: () => sent,
+    stop: () => {
+      stopped = true;
+      return feeding;
+    },
   };
 }
 
