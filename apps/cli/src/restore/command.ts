@@ -24,7 +24,7 @@ export const restore: Command = {
     }
     const at = await openSurroundings();
     try {
-      return await VERBS[given.verb](at, io, given);
+      return await restoreVerbs[given.verb](at, io, given);
     } finally {
       await at.close();
     }
@@ -32,13 +32,14 @@ export const restore: Command = {
 };
 
 interface Given {
-  verb: keyof typeof VERBS;
+  verb: keyof typeof restoreVerbs;
   json: boolean;
   holdUpdates: boolean;
   lookDays: number;
 }
 
-const VERBS = { status, report, accept, done };
+/** What each word does; for tests, which bring surroundings of their own. */
+export const restoreVerbs = { status, report, accept, done };
 
 function parse(args: readonly string[]): Given | undefined {
   try {
@@ -49,9 +50,10 @@ function parse(args: readonly string[]): Given | undefined {
     });
     const verb = positionals[0] ?? 'status';
     const lookDays = Number(values['look-days'] ?? LOOK_DAYS);
-    if (positionals.length > 1 || !Object.hasOwn(VERBS, verb) || !(lookDays >= 1 && lookDays <= 3650)) return undefined;
+    if (positionals.length > 1 || !Object.hasOwn(restoreVerbs, verb) || !(lookDays >= 1 && lookDays <= 3650))
+      return undefined;
     return {
-      verb: verb as keyof typeof VERBS,
+      verb: verb as keyof typeof restoreVerbs,
       json: values.json === true,
       holdUpdates: values['hold-updates'] === true,
       lookDays: Math.floor(lookDays),
