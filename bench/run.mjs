@@ -40,7 +40,7 @@ for (const word of wanted.length > 0 ? wanted : own) {
   const { default: run } = await import(new URL(`../dist/bench/${file}.js`, import.meta.url).href);
   const busyBefore = loadavg()[0];
   const found = await run(argument);
-  if (record && found) keep(word, found, busyBefore);
+  if (record && found) keep(name, found, busyBefore);
 }
 process.exit(0);
 
