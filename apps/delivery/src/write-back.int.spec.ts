@@ -50,6 +50,17 @@ describe('a write-back', () => {
     await until('the write is forgotten', async () => (await hopsOfNext(w, 'wb-3')) === 0);
   });
 
+  it('is over when the next write-back has nothing new to tell, and not when one is ignored', async () => {
+    const w = await at.running();
+    const back = { key: 'wb-7', document: 'task', body: { x: 1 } };
+    await becomes(w, await w.send({ ...back, version: 1, headers: RESULT }), 'DELIVERED');
+    const ignored = { ...back, version: 2, kind: 'ignored', headers: { ...RESULT, hopCount: 1 } } as const;
+    await becomes(w, await w.send(ignored), 'IGNORED');
+    expect(await hopsOfNext(w, 'wb-7')).toBe(1);
+    await becomes(w, await w.send({ ...back, version: 3, headers: { ...RESULT, hopCount: 1 } }), 'SKIPPED_NOCHANGE');
+    expect(await hopsOfNext(w, 'wb-7')).toBe(0);
+  });
+
   it('goes on counting where the echo came to a change', async () => {
     const w = await at.running();
     await becomes(w, await w.send({ key: 'wb-4', document: 'task', headers: RESULT }), 'DELIVERED');
