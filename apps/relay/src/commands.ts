@@ -48,7 +48,8 @@ export async function executeCommands(options: CommandsOptions): Promise<void> {
   const waiting = await options.database.query<Command>(WAITING, [options.shard]);
   for (const command of waiting) {
     const executed = await execute(command, options);
-    if (!executed) return; // not now: the log is away, or it takes a while
+    if (!executed && command.kind === 'refill') continue; // it takes a while
+    if (!executed) return; // the log is away: the command waits
     const { done, result } = executed;
     await options.database.query(ANSWER, [command.id, done ? 'done' : 'refused', JSON.stringify(result)]);
   }

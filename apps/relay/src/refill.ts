@@ -17,9 +17,10 @@ const PUBLISHED_BY_RELAY = new Set(
 const STEP = 20_000n;
 const CHUNK = 200;
 const BEAT_MS = 2000;
-/** How long the mapper gets to come to the end while nothing new is published, and how often it is tried. */
-const LEVEL_MS = 5000;
-const LEVEL_TRIES = 60;
+/** How long the mapper gets to come to the end while nothing new is published, how often that is tried, and how far apart. */
+const LEVEL_MS = 1000;
+const LEVEL_TRIES = 20;
+const LEVEL_EVERY_MS = 5000;
 
 /** What a person may name: everything that is missing, or one partition (holes are seen by whoever reads alone). */
 export interface RefillTarget {
@@ -60,8 +61,9 @@ interface Order {
   groups: string[];
   partitions: number;
   published: number;
-  /** how often the mapper was waited for */
+  /** how often the mapper was waited for, and when it is again */
   waits: number;
+  notBefore: number;
 }
 
 /**
@@ -89,7 +91,7 @@ export class Refills {
     if (relays > 1) return { done: false, result: { published: 0, reason: severalRelays(relays) } };
     const order = this.#orders.get(id) ?? this.#begin(id, target);
     const { next } = order;
-    if (next === 'looking') return undefined;
+    if (next === 'looking' || performance.now() < order.notBefore) return undefined;
     if (next === undefined) return this.#answer(id, order);
     if (next === 'failed') return this.#forget(id);
     try {
@@ -97,6 +99,7 @@ export class Refills {
     } catch (error) {
       if (error instanceof RecordRefused)
         return this.#answer(id, order, `the log refuses a row of the archive: ${error.message}`);
+      order.notBefore = performance.now() + LEVEL_EVERY_MS;
       if (error instanceof MapperBehind && ++order.waits < LEVEL_TRIES) return undefined;
       if (error instanceof MapperBehind)
         return this.#answer(id, order, 'the mapper does not come to its end: is it running, and not stopped itself?');
@@ -121,7 +124,7 @@ export class Refills {
 
   #begin(id: string, target: RefillTarget): Order {
     const groups = target.group === undefined ? [MAPPER, DELIVERY] : [target.group];
-    const order: Order = { next: 'looking', groups, partitions: 0, published: 0, waits: 0 };
+    const order: Order = { next: 'looking', groups, partitions: 0, published: 0, waits: 0, notBefore: 0 };
     this.#orders.set(id, order);
     this.#look(order, target);
     return order;
@@ -133,8 +136,9 @@ export class Refills {
     this.#nextRound(order.groups, target).then(
       (round) => (order.next = round),
       (error: unknown) => {
-        this.#options.surprised('a refill could not see what is missing; it is begun anew', error);
         order.next = 'failed';
+        if (this.#options.stop.aborted) return;
+        this.#options.surprised('a refill could not see what is missing; it is begun anew', error);
       },
     );
   }
