@@ -115,7 +115,9 @@ describe('orders of people', () => {
     try {
       const resumed = orders.place('resume', { flow });
       await until('the order sleeps', async () => {
-        const sleeping = await w.database.query(`select 1 from pg_stat_activity where wait_event = 'PgSleep'`);
+        const sleeping = await w.database.query(
+          `select 1 from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()`,
+        );
         return sleeping.length > 0;
       });
       const event = await w.send({ flow });

@@ -35,7 +35,8 @@ describe('a fact whose newer versions take the older posting back', () => {
         { account: '8400', debit: '10.50' },
       ],
     });
-    expect((await attemptsOf(w, second)).map((attempt) => attempt['operation'])).toEqual(['reverse', 'create']);
+    const sent = (await attemptsOf(w, second)).filter((attempt) => attempt['outcome'] !== 'not-sent');
+    expect(sent.map((attempt) => attempt['operation'])).toEqual(['reverse', 'create']);
     expect(await w.status(first)).toBe('DELIVERED');
 
     await becomes(w, await invoice(w, 3, '12.00'), 'SKIPPED_NOCHANGE');

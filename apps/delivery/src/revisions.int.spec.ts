@@ -54,7 +54,8 @@ describe('a document that a person corrects', () => {
     expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ revision: 2, delivered_revision: 2 });
     expect(w.target.applied[0]!.body).toBe('{"amount":90071992547409931.10,"b":"é"}');
     expect(keys(w)).toEqual([':r2']);
-    expect((await attemptsOf(w, event)).map((attempt) => attempt['revision'])).toEqual([1, 2]);
+    const sent = (await attemptsOf(w, event)).filter((attempt) => attempt['outcome'] !== 'not-sent');
+    expect(sent.map((attempt) => attempt['revision'])).toEqual([1, 2]);
     await orders.stop();
   });
 
