@@ -104,6 +104,24 @@ describe('the slots of a connection', () => {
     await sleeper.close();
   });
 
+  it('are left to others while there is nothing to do', async () => {
+    const w = await at.running({ budget: { concurrency: 4 } });
+    await becomes(w, await w.send({ key: 'a' }), 'DELIVERED');
+    const taken = async (): Promise<number> => {
+      const [row] = await w.database.query<{ n: bigint }>(
+        `select (select count(*) from connection_slot where connection = $1 and holder is not null)
+              + (select count(*) from connection_member where connection = $1) as n`,
+        [w.connection.name],
+      );
+      return Number(row!.n);
+    };
+    await until('all have gone back', async () => (await taken()) === 0);
+    w.wakeAll(); // a look that finds nothing takes none
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await taken()).toBe(0);
+    await becomes(w, await w.send({ key: 'b' }), 'DELIVERED');
+  });
+
   it('are used by every process that has work', async () => {
     const w = await at.world({ budget: { concurrency: 6 } });
     w.target.latencyMs = 15;
