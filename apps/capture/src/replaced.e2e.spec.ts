@@ -75,7 +75,7 @@ describe('capture, replaced under traffic', () => {
         CROSSDOCK_DATA: home,
         CROSSDOCK_PORT: String(port),
         CROSSDOCK_METRICS_PORT: String(metricsPort),
-        CROSSDOCK_DRAIN: '1s',
+        CROSSDOCK_DRAIN: '3s',
       },
       stdio: ['ignore', 'ignore', 'inherit'],
     });
