@@ -114,8 +114,8 @@ export class RecordRefused extends Error {
 export interface EventLog {
   /**
    * Resolves when every record is durable. Records of one key keep the order they have here, across calls too as long
-   * as the earlier call was made first. Throws `RecordRefused` before anything is sent when one is too large; any other
-   * throw means "unknown, append again".
+   * as the earlier call was made first. Throws `RecordRefused` before anything is sent when one is too large (where only the
+   * broker knows that, others of the call may be in the log already); any other throw means "unknown, append again".
    */
   append(records: readonly LogRecord[]): Promise<void>;
   subscribe(subscription: Subscription): Promise<RunningSubscription>;
