@@ -93,8 +93,12 @@ async function store(tx: Transaction, rows: readonly IntakeRow[]): Promise<Taken
   return fresh;
 }
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
 /** Throws, in one sentence without payload, why a record is not a document. A replay's row is that of the event it replays. */
 function rowOf(document: DocumentHeaders, record: StoredRecord): IntakeRow {
+  for (const name of ['eventId', 'documentId', 'replayOf'] as const)
+    if (document[name] !== undefined && !UUID.test(document[name])) throw new Error(`header cd_${name} is no uuid`);
   const body = bodyOf(document, record.value);
   const open = JSON.stringify(document.open);
   const createOnly = JSON.stringify(document.createOnly);

@@ -226,6 +226,23 @@ describe('a replayed event', () => {
     expect(await countOf(w)).toBe(1);
   });
 
+  it('is set aside, and stops nothing behind it, when its ids are none', async () => {
+    const w = await at.running();
+    const broken = recordOf(w.connection.name, 'no uuid', {}, ++offset);
+    const nameless = recordOf(w.connection.name, randomUUID(), {}, ++offset);
+    const event = randomUUID();
+    const refused = await w.intake.take([
+      broken,
+      { ...nameless, headers: { ...nameless.headers, cd_replayOf: 'x' } },
+      recordOf(w.connection.name, event, { key: 'behind' }, ++offset),
+    ]);
+    expect(refused).toEqual([
+      { at: 0, reason: 'header cd_eventId is no uuid' },
+      { at: 1, reason: 'header cd_replayOf is no uuid' },
+    ]);
+    await becomes(w, event, 'DELIVERED');
+  });
+
   it('is taken in by a flow that never had the event', async () => {
     const w = await at.running();
     const event = randomUUID();
