@@ -101,6 +101,10 @@ describe('the promises, by force', () => {
   it.each(chosen.filter(({ harms }) => harms.length > 0))(
     'hold in tiers $tiers',
     async ({ tiers, options, harms }) => {
+      if (performance.now() > until) {
+        write(`tiers ${tiers}, ${harms.length} kinds of harm: not begun, ${settings.minutes} minutes are over`);
+        return;
+      }
       const world = await startWorld({ ...options, log, stages });
       try {
         for (const each of harms) {
