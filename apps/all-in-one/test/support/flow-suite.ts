@@ -111,6 +111,31 @@ export function describeFlow(name: string, args: readonly string[]): void {
       expect(entries.map(({ requestKey }) => requestKey.split(':')[1] ?? '')).toEqual(['', 'reversal', '', 'reversal']);
     });
 
+    it('replays events through the log, and changes nothing of what went through as it is', async () => {
+      const before = await effects(product.sandbox);
+      const accepted = async (): Promise<number> =>
+        (await status(product.url)).flows.reduce((sum, flow) => sum + flow.accepted, 0);
+      const counted = await accepted();
+      const { commandId } = await sendJson<{ commandId: string }>('POST', `${product.url}/api/v1/replays`, {
+        reason: 'the mapping is the same',
+        entity: 'order',
+        recordId: 'acme-o1',
+        resend: 'changed',
+      });
+      const replayed = await until(
+        () => getJson<{ outcomes: { outcome: string; note: string }[] }>(`${product.url}/api/v1/replays/${commandId}`),
+        ({ outcomes }) => outcomes.length === 2,
+        { within: 10_000, what: 'both flows met their replay' },
+      );
+      expect(replayed.outcomes.map(({ outcome }) => outcome)).toEqual(['nothing', 'nothing']);
+      expect(replayed.outcomes[0]!.note).toContain('the same content');
+      expect(await effects(product.sandbox)).toEqual(before);
+      expect(await accepted()).toBe(counted);
+      expect((await status(product.url)).flows.map(({ difference }) => difference).every((each) => each === 0)).toBe(
+        true,
+      );
+    });
+
     it('takes an event made by the CloudEvents library', async () => {
       const event = new CloudEvent({ source: '/crm', type: 'crm.customer.created', id: 'ce-1', data: customer('c9') });
       const message = HTTP.structured(event);
