@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
 /** Tiers in order; the whole product, killed and started again, has the machine to itself. */
 const RUNS = [
@@ -70,6 +70,7 @@ function run(tiers) {
     if (jest.status !== 0 && result.success) failed++;
     const seconds = Math.round((Date.now() - began) / 1000);
     process.stdout.write(`${tiers.filter((word) => !word.startsWith('--')).join(' and ')} tests: ${seconds} s\n`);
+    process.stdout.write(slowest(result.testResults));
   } catch {
     failed++;
     process.stdout.write(
@@ -77,6 +78,16 @@ function run(tiers) {
     );
   }
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Where the time went: whoever adds a test sees what it costs. */
+function slowest(suites) {
+  return suites
+    .map(({ name, startTime, endTime }) => [Math.round((endTime - startTime) / 1000), relative(process.cwd(), name)])
+    .filter(([seconds]) => seconds >= 20)
+    .sort(([a], [b]) => b - a)
+    .map(([seconds, name]) => `  ${String(seconds).padStart(4)} s ${name}\n`)
+    .join('');
 }
 
 function whyNot(program, args) {

@@ -61,7 +61,7 @@ describe('the stages as separate processes on Kafka', () => {
       (answer) => settled(answer) && answer.flows.find((flow) => flow.name === 'orders')!.accepted >= ORDERS,
       { within: 180_000, what: 'everything arrives' },
     );
-    expect(last.flows.map((flow) => flow.difference)).toEqual([0, 0, 0]);
+    expect(last.flows.map((flow) => flow.difference)).toEqual(last.flows.map(() => 0));
     const done = await effects(sandbox);
     expect(createdTwice(done)).toEqual([]);
     expect(done.filter((effect) => effect.document === 'salesOrder' && effect.operation === 'create')).toHaveLength(
