@@ -58,6 +58,11 @@ export class PartitionReader implements Lease {
     return !this.#running && !this.#ending.signal.aborted;
   }
 
+  /** What it handled could not be committed, or the lease is gone: it reads no more, another one must begin. */
+  get over(): boolean {
+    return this.#lost.signal.aborted;
+  }
+
   /** Reads until the partition's end; does nothing while it is reading already. */
   wake(): void {
     if (!this.idle) return;

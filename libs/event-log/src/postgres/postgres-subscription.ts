@@ -123,7 +123,7 @@ export class PostgresSubscription implements RunningSubscription {
     this.#expireAt(began + this.#me.leaseMs);
     const tokens = new Map([...held, ...taken].map((lease) => [placeOf(lease), lease.token]));
     for (const [place, reader] of this.#readers)
-      if (tokens.get(place) !== reader.token) {
+      if (reader.over || tokens.get(place) !== reader.token) {
         reader.lose();
         this.#readers.delete(place);
       }
@@ -139,7 +139,11 @@ export class PostgresSubscription implements RunningSubscription {
         }),
       );
     if (taken.length > 0) this.wake();
-    for (const lease of held) if (!this.#readers.has(placeOf(lease))) await release(database, this.#me.group, lease);
+    for (const lease of held) {
+      if (this.#readers.has(placeOf(lease))) continue;
+      await release(database, this.#me.group, lease);
+      this.#balanceNow.abort(); // taken anew at once, by whoever's it is
+    }
     const handed = surplus.map((lease) => this.#readers.get(placeOf(lease))).filter((reader) => reader !== undefined);
     for (const reader of handed) void this.#handOver(reader).then(() => this.#context.announce(this.#me.group));
   }
