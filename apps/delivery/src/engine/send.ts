@@ -64,7 +64,8 @@ export async function send(options: SendOptions): Promise<Sent> {
       body: request.body,
       signal: controller.signal,
       onRequestStart: () => {
-        const stop = performance.now() > latest ? 'too-late' : options.stop();
+        // the timer may be a moment before the clock: what it gave up stays given up
+        const stop = why ?? (performance.now() > latest ? 'too-late' : options.stop());
         if (stop !== undefined) {
           why = stop;
           throw new Error(`not sent: ${stop}`);
