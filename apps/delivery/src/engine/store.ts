@@ -146,6 +146,7 @@ export class Store {
       lanes.map((lane) => lane.id),
       lanes.map((lane) => lane.token),
       lanes.map((lane) => lane.dueMs),
+      this.holder,
     ]);
   }
 
@@ -155,6 +156,7 @@ export class Store {
       lanes.map((lane) => lane.id),
       lanes.map((lane) => lane.token),
       this.leaseMs,
+      this.holder,
     ]);
     return new Set(kept.map((row) => row.id));
   }
