@@ -9,6 +9,7 @@
 // --seed     repeats what was chosen by chance; default: a new one, printed
 // --log      postgres (default) or kafka, which starts a broker of its own (Java 17+ and Maven)
 // --stages   each stage a process of its own, two of relay, mapper and delivery
+// --away     minutes without Kafka under traffic (only with --log kafka); default 10
 // --only     kinds of harm whose names have this in them
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -27,6 +28,7 @@ const settings = {
   seed: values.seed === undefined ? 1 + Math.floor(Math.random() * 1_000_000) : number(values.seed, 'seed'),
   log,
   stages: values.stages ?? false,
+  away: number(values.away ?? '10', 'away'),
   only: values.only ?? '',
 };
 
@@ -41,6 +43,7 @@ process.exit(
     '--forceExit',
     '--reporters=./scripts/promises-reporter.mjs',
     ...(settings.only === '' ? [] : ['--testPathPatterns', 'all.promises']),
+    ...(log === 'kafka' ? [] : ['--testPathIgnorePatterns', '\\.kafka\\.']),
     '--selectProjects',
     'promises',
   ),
@@ -59,6 +62,7 @@ function readArguments() {
         seed: { type: 'string' },
         log: { type: 'string' },
         stages: { type: 'boolean' },
+        away: { type: 'string' },
         only: { type: 'string' },
       },
     });

@@ -65,6 +65,7 @@ const WORLDS: readonly { tiers: string; options: WorldOptions; harms: readonly H
     harms: [
       harm('kill -9', [], 'F01-F31 F56'),
       ...trouble.SINGLE.map(only),
+      ...(log === 'kafka' ? [only(trouble.kafkaCrashes)] : []),
       everything,
       ...(stages ? [] : [crashPoints]), // of the stages apart one of two would die, which the kills do
     ],

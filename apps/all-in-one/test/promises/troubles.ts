@@ -178,6 +178,25 @@ export const postgresCrashes: Trouble = {
   },
 };
 
+/** Only where the log is on Kafka: the broker dies without a word and comes back on its data. */
+export const kafkaCrashes: Trouble = {
+  name: 'Kafka crashes',
+  rows: 'F24 F27',
+  async disturb({ kafka }, random, calm) {
+    const did: string[] = [];
+    while (!calm.aborted) {
+      await pause(2_000 + random.below(3_000), calm);
+      if (calm.aborted || kafka === undefined) break;
+      const away = random.below(3_000);
+      did.push(`Kafka away for ${away} ms`);
+      await kafka.crash();
+      await wait(away);
+      await kafka.comeBack();
+    }
+    return did;
+  },
+};
+
 export const SINGLE: readonly Trouble[] = [
   timeoutAfterApply,
   lateApply,

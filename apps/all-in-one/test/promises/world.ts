@@ -2,8 +2,8 @@ import { TcpProxy, changed, type Crash, type Rewrite } from '#testing';
 import { homeWith } from '../support/home.ts';
 import { collect, dataFolder, freePort, generatedSecretOf, spawnCommand } from '../support/product.ts';
 import { Part } from '../support/part.ts';
-import { addressOf, end } from '../support/stages.ts';
 import { Chronicle } from './chronicle.ts';
+import { Kafka } from './kafka.ts';
 import { Postgres } from './postgres.ts';
 
 export interface WorldOptions {
@@ -32,6 +32,8 @@ export interface World {
   /** every process of the product: all-in-one, or each stage */
   parts: readonly Part[];
   postgres: Postgres;
+  /** where the log is on Kafka */
+  kafka: Kafka | undefined;
   /** what was sent in this world, by all runs */
   chronicle: Chronicle;
   /** the variables of a process that is to run with more changes than the others, or to crash */
@@ -69,6 +71,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     undo.push(() => folder.remove());
     const postgres = await Postgres.start(folder.path);
     undo.push(() => postgres.stop());
+    const kafka = options.log === 'kafka' ? await Kafka.start(folder.path) : undefined;
+    undo.push(() => kafka?.stop());
     const sandboxPort = await freePort();
     const toTargets = await TcpProxy.open({ host: '127.0.0.1', port: sandboxPort });
     undo.push(() => toTargets.close());
@@ -80,7 +84,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     undo.push(() => home.remove());
     const env = {
       DATABASE_URL: postgres.url,
-      KAFKA_BROKERS: options.log === 'kafka' ? await startKafka(folder.path, undo) : undefined,
+      KAFKA_BROKERS: kafka?.brokers,
       CROSSDOCK_DATA: `${folder.path}/product`,
       CROSSDOCK_HOME: home.path,
       CROSSDOCK_LOG_LEVEL: 'error',
@@ -107,6 +111,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       toProduct,
       parts,
       postgres,
+      kafka,
       chronicle: new Chronicle(),
       changes: (more) => changed({ ...more, rewrites: [...rewrites, ...(more.rewrites ?? [])] }),
       close,
@@ -115,12 +120,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await close();
     throw error;
   }
-}
-
-async function startKafka(folder: string, undo: (() => unknown)[]): Promise<string> {
-  const broker = spawnCommand(['run', 'kafka'], { CROSSDOCK_DATA: `${folder}/kafka` });
-  undo.push(() => end(broker, 'SIGTERM'));
-  return addressOf(broker, 'KAFKA_BROKERS');
 }
 
 async function migrate(env: Readonly<Record<string, string | undefined>>): Promise<void> {
