@@ -107,18 +107,23 @@ describe('the rate of a connection that is told to slow down', () => {
     const write = w.target.write.bind(w.target);
     let refused = 0;
     let answer = (): void => {};
-    const allOpen = new Promise<void>((resolve) => (answer = resolve));
+    let answered = false;
+    const moment = new Promise<void>((resolve) => (answer = resolve)).then(() => (answered = true));
+    // who took what before the other came has more than its share: then the last one waits for the answer to the others
+    const patience = setTimeout(() => answer(), 2_000);
     w.target.write = async (request) => {
-      if (refused === 4) return write(request);
+      if (answered) return write(request);
       request.onRequestStart();
       if (++refused === 4) answer();
-      await allOpen;
+      await moment;
       return slowDown(200);
     };
     await at.run(w, { riseMs: 3_600_000 });
     await at.run(w, { riseMs: 3_600_000 });
     const events = await Promise.all(Array.from({ length: 4 }, (_, n) => w.send({ key: `k${n}` })));
     for (const event of events) await becomes(w, event, 'DELIVERED');
+    clearTimeout(patience);
+    expect(refused).toBeGreaterThan(1);
     expect(await rate(w)).toMatchObject({ low: 3_000, top: 6_000 });
   });
 

@@ -45,11 +45,16 @@ with others as materialized (
 select holder from others where pg_try_advisory_xact_lock_shared(${LOCK('holder')})`,
 };
 
-/** Those of $1 whose lock is gone still; until the transaction ends none of them can come back. */
+/**
+ * Those of $1 whose lock is gone still; until the transaction ends none of them can come back. Whom another process is burying
+ * at this moment is left to it.
+ */
 export const STAY_DEAD: Statement = {
   name: 'delivery-stay-dead',
   text: `
-with named as materialized (select holder from unnest($1::text[]) as holder order by holder)
+with named as materialized (
+  select holder from delivery_process where holder = any($1::text[]) order by holder for update skip locked
+)
 select holder from named where pg_try_advisory_xact_lock_shared(${LOCK('holder')})`,
 };
 
