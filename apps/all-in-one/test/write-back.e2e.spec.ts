@@ -164,8 +164,9 @@ describe('mappings that change something with each echo', () => {
     const id = await generate(product, 'evil');
     const { events } = await stopped(`sb-${id}`);
     const orders = events.map(({ deliveries }) => deliveries.find(({ flow }) => flow === 'orders')!);
+    // the deal is created and won at once: whoever finds both waiting takes the newer one alone
     expect(orders.map((delivery) => [delivery.hops ?? 0, delivery.status])).toEqual([
-      [0, 'IGNORED'],
+      [0, expect.stringMatching(/^(IGNORED|RESOLVED_SUPERSEDED)$/)],
       [0, 'DELIVERED'],
       [1, 'DELIVERED'],
       [2, 'DELIVERED'],
