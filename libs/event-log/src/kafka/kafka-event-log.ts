@@ -21,7 +21,7 @@ import type { TopicPartitions } from './kafka-subscription.ts';
 import { isTooLarge, rawProducer } from './raw-producer.ts';
 import type { SafeMessage } from './raw-producer.ts';
 import { SafeProducer } from './safe-producer.ts';
-import { whenSettled } from './settled.ts';
+import { topicOffsets, whenSettled } from './settled.ts';
 import { ensureTopics, readTopics } from './topics.ts';
 
 /** One request per partition and send; larger ones gain nothing and hold memory. */
@@ -195,7 +195,7 @@ export class KafkaEventLog implements EventLog {
     const [committed, ends] = await whenSettled(() =>
       Promise.all([
         admin.fetchOffsets({ groupId: group, topics: [...topics] }),
-        Promise.all(topics.map(async (topic) => ({ topic, offsets: await admin.fetchTopicOffsets(topic) }))),
+        Promise.all(topics.map(async (topic) => ({ topic, offsets: await topicOffsets(admin, topic) }))),
       ]),
     );
     const known = new Map(
@@ -236,7 +236,7 @@ export class KafkaEventLog implements EventLog {
 
   async #bounds(topic: string): Promise<Map<number, { start: bigint; end: bigint }>> {
     const admin = await this.#connectedAdmin();
-    const offsets = await whenSettled(() => admin.fetchTopicOffsets(topic));
+    const offsets = await topicOffsets(admin, topic);
     return new Map(offsets.map(({ partition, low, high }) => [partition, { start: BigInt(low), end: BigInt(high) }]));
   }
 

@@ -1,3 +1,5 @@
+import type { Admin } from 'kafkajs';
+
 const PAUSE_MS = 100;
 
 /** What a cluster answers while it is still making up its mind: after a start, a failover, a topic's creation. */
@@ -22,6 +24,20 @@ export async function whenSettled<T>(ask: () => Promise<T>, limitMs = 15_000): P
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
+}
+
+type Offsets = Awaited<ReturnType<Admin['fetchTopicOffsets']>>;
+
+/** The bounds of a topic's partitions. kafkajs stumbles over a topic of which the cluster names no partition yet: it was made just now. */
+export function topicOffsets(admin: Admin, topic: string): Promise<Offsets> {
+  return whenSettled(() =>
+    admin.fetchTopicOffsets(topic).catch((cause: unknown) => {
+      const stumbled = cause instanceof Error && cause.name === 'TypeError';
+      throw stumbled
+        ? Object.assign(new Error(`${topic} has no partition yet`, { cause }), { type: 'LEADER_NOT_AVAILABLE' })
+        : cause;
+    }),
+  );
 }
 
 function isUnsettled(error: unknown): boolean {
