@@ -252,21 +252,27 @@ describe('a replayed event', () => {
   });
 });
 
+/** An event of the CRM as it stands in the archive, the seventh of a record of its own. */
+async function archived(w: World, topic = 'crm.order.v1'): Promise<{ key: string; event: string }> {
+  const event = randomUUID();
+  const key = `acme:order:${event}`;
+  await w.database.query(`insert into aggregate_version (key, version) values ($1, 7)`, [key]);
+  await w.database.query(
+    `with x as (insert into outbox_event (event_id, outbox_id) values ($1, nextval('outbox_id')) returning outbox_id)
+     insert into outbox (id, event_id, aggregatetype, aggregateid, type, topic, key, headers, payload)
+     select outbox_id, $1, 'order', 'o1', 'crm.order.won', $4, $2, $3, '\\x01' from x`,
+    [event, key, JSON.stringify({ ce_id: event, ce_tenant: 'acme', ce_aggregateversion: '7' }), topic],
+  );
+  return { key, event };
+}
+
 describe('an order to replay', () => {
   it('appends at the front under the lock of the record, draws no version, and appends nothing when it is executed twice', async () => {
     const w = await at.world();
     const orders = await order(w);
-    const key = `acme:order:${w.connection.name}`;
-    const event = randomUUID();
-    await w.database.query(`insert into aggregate_version (key, version) values ($1, 7)`, [key]);
-    await w.database.query(
-      `with x as (insert into outbox_event (event_id, outbox_id) values ($1, nextval('outbox_id')) returning outbox_id)
-       insert into outbox (id, event_id, aggregatetype, aggregateid, type, topic, key, headers, payload)
-       select outbox_id, $1, 'order', 'o1', 'crm.order.won', 'crm.order.v1', $2, $3, '\\x01' from x`,
-      [event, key, JSON.stringify({ ce_id: event, ce_tenant: 'acme', ce_aggregateversion: '7' })],
-    );
+    const { key, event } = await archived(w);
     const unknown = randomUUID();
-    const placed = await orders.place('replay', { events: [event, unknown], resend: 'changed' });
+    const placed = await orders.place('replay', { resend: 'changed' }, [event, unknown]);
     expect(placed).toMatchObject({ status: 'done', result: { replayed: 1, missing: [unknown] } });
     const rows = await w.database.query<{ event_id: string; headers: Record<string, string>; payload: Buffer }>(
       'select event_id, headers, payload from outbox where key = $1 order by id',
@@ -279,10 +285,67 @@ describe('an order to replay', () => {
       { version: 7n },
     ]);
     // a replay of the replay means the event; COMMIT lost and executed again would be the same order
-    const again = await orders.place('replay', { events: [rows[1]!.event_id, event] });
+    const again = await orders.place('replay', {}, [rows[1]!.event_id, event]);
     expect(again).toMatchObject({ status: 'done', result: { replayed: 1 } });
-    expect(await orders.place('replay', { events: ['x'] })).toMatchObject({ status: 'refused' });
-    expect(await orders.place('replay', { events: [unknown] })).toMatchObject({ status: 'refused' });
+    for (const [target, events] of [
+      [{}, []],
+      [{}, [unknown]],
+      [{ rate: 0 }, [event]],
+      [{ resend: 'all' }, [event]],
+    ] as const)
+      expect(await orders.place('replay', target, events)).toMatchObject({ status: 'refused' });
     await orders.stop();
+  });
+
+  it('sends as many events a second as it was told, lets other orders go first, and is ended by another order', async () => {
+    const w = await at.world();
+    const orders = await order(w);
+    const events: string[] = [];
+    for (let n = 0; n < 7; n++) events.push((await archived(w)).event);
+    const replayed = async (id: string): Promise<string[]> =>
+      (await w.database.query<{ replay_of: string }>('select replay_of from replay where command_id = $1', [id])).map(
+        (row) => row.replay_of,
+      );
+    const id = await orders.put('replay', { rate: 2 }, events);
+    await until('the first part is through', async () => (await replayed(id)).length === 2);
+    const { result } = await orders.place('replay', { rate: 1000 }, events.slice(5)); // although the other was first
+    expect(result).toMatchObject({ replayed: 2, left: 0 });
+    expect((await replayed(id)).length).toBeLessThan(7);
+    await until('the second part is through', async () => (await replayed(id)).length >= 4);
+    expect(await orders.place('cancel-replay', { replayId: id })).toMatchObject({ status: 'done' });
+    const done = await orders.answer(id);
+    const sent = await replayed(id);
+    expect(done).toMatchObject({
+      status: 'done',
+      result: { replayed: sent.length, cancelled: 7 - sent.length, left: 0 },
+    });
+    expect(new Set(sent)).toEqual(new Set(events.slice(0, sent.length))); // oldest first
+    expect(await w.database.query('select 1 from command_event')).toEqual([]);
+    for (const replayId of [id, randomUUID(), 'x'])
+      expect(await orders.place('cancel-replay', { replayId })).toMatchObject({ status: 'refused' });
+    await orders.stop();
+  });
+
+  it('goes on in another process where the first one stopped, and says which events it could not send through', async () => {
+    const w = await at.world();
+    const [first, second] = [await order(w), await order(w)];
+    const own = [await archived(w), await archived(w), await archived(w)].map(({ event }) => event);
+    const result = (await archived(w, 'sync.result.v1')).event;
+    const unknown = randomUUID();
+    const id = await first.put('replay', { rate: 2 }, [own[0]!, unknown, own[1]!, result, own[2]!]);
+    await until(
+      'the first part is through',
+      async () => (await w.database.query('select 1 from replay where command_id = $1', [id])).length > 0,
+    );
+    await first.stop();
+    expect(await second.answer(id)).toMatchObject({
+      status: 'done',
+      result: { replayed: 3, left: 0, missing: [unknown], notOfTheCrm: [result] },
+    });
+    expect(await second.place('replay', {}, [result])).toMatchObject({
+      status: 'refused',
+      result: { reason: expect.stringContaining('only events of the CRM') },
+    });
+    await second.stop();
   });
 });

@@ -28,16 +28,23 @@ export async function order(w: World) {
   await commands.start();
   return {
     stop: () => commands.stop(),
-    async place(kind: string, target: unknown): Promise<Placed> {
+    /** its id, while nothing has become of it */
+    async put(kind: string, target: unknown, events: readonly string[] = []): Promise<string> {
       const [row] = await w.database.query<{ id: string }>(
-        `with placed as (insert into command (stage, kind, target, actor, reason) values ('delivery', $1, $2, 'ada', 'because') returning id)
+        `with placed as (insert into command (stage, kind, target, actor, reason) values ('delivery', $1, $2, 'ada', 'because') returning id),
+         events as (insert into command_event (command_id, n, event_id) select id, n, event from placed, unnest($3::uuid[]) with ordinality as x(event, n))
          select placed.id, pg_notify('crossdock_command', id::text) from placed`,
-        [kind, JSON.stringify(target)],
+        [kind, JSON.stringify(target), events],
       );
-      return until('the order is answered', async () => {
-        const [answer] = await w.database.query<Placed>('select status, result from command where id = $1', [row!.id]);
+      return row!.id;
+    },
+    answer: (id: string): Promise<Placed> =>
+      until('the order is answered', async () => {
+        const [answer] = await w.database.query<Placed>('select status, result from command where id = $1', [id]);
         return answer!.status === 'waiting' ? undefined : answer;
-      });
+      }),
+    async place(kind: string, target: unknown, events: readonly string[] = []): Promise<Placed> {
+      return this.answer(await this.put(kind, target, events));
     },
     async on(event: string, kind: string, more: Record<string, unknown> = {}): Promise<Placed> {
       return this.place(kind, { deliveryId: String((await w.row(event))['id']), ...more });

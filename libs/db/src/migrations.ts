@@ -4,6 +4,15 @@ import { Delivery0003 } from './migrations/0003-delivery.ts';
 import { Views0004 } from './migrations/0004-views.ts';
 import { History0005 } from './migrations/0005-history.ts';
 import { RelayShards0006 } from './migrations/0006-relay-shards.ts';
+import { LargeReplays0007 } from './migrations/0007-large-replays.ts';
 
 /** In order. A new one goes at the end; what is released is never edited. */
-export const MIGRATIONS = [CaptureAndOutbox0001, EventLog0002, Delivery0003, Views0004, History0005, RelayShards0006];
+export const MIGRATIONS = [
+  CaptureAndOutbox0001,
+  EventLog0002,
+  Delivery0003,
+  Views0004,
+  History0005,
+  RelayShards0006,
+  LargeReplays0007,
+];

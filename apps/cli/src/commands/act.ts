@@ -4,7 +4,7 @@ import { ApiProblem, type Api, type ExactBody } from './api.ts';
 export interface Act {
   /** for people: `retry delivery 12` */
   what: string;
-  method: 'POST' | 'PUT';
+  method: 'POST' | 'PUT' | 'DELETE';
   path: string;
   body: Record<string, unknown> | ExactBody;
 }

@@ -23,7 +23,7 @@ export interface Answer<T> {
 
 /** The HTTP API, which is all that these commands know of a running Crossdock. */
 export interface Api {
-  call<T>(method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<Answer<T>>;
+  call<T>(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<Answer<T>>;
   get<T>(path: string): Promise<T>;
   /** the answer as it came: every digit of its numbers */
   text(path: string): Promise<string>;

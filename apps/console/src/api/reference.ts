@@ -126,7 +126,7 @@ export const ROUTES: readonly RouteRow[] = [
     path: '/api/v1/replays',
     permission: 'deliveries.act',
     takes:
-      '`{reason, events: [id]}` or `{reason, flow?, target?, status?, errorClass?, entity?, recordId?}`, at most 1,000 events; `resend: changed` sends again what was delivered and differs by now; `dryRun: true` only counts',
+      '`{reason, events: [id]}` (at most 5,000) or `{reason, flow?, target?, status?, errorClass?, entity?, recordId?}` (any number); `resend: changed` sends again what was delivered and differs by now; `rate`: events a second, 1 to 1,000, default 200; `dryRun: true` only counts',
     gives: `${COMMAND}; dry run: \`{dryRun, count, events}\``,
   },
   {
@@ -135,14 +135,14 @@ export const ROUTES: readonly RouteRow[] = [
     permission: 'deliveries.read',
     takes: '`:id` is the commandId',
     gives:
-      'the command and `outcomes: [{flow, outcome, note?, count, deliveryId?}]`: revised, taken, or nothing and why',
+      'the command with `result: {replayed, left, missing?, notOfTheCrm?}` so far, and `outcomes: [{flow, outcome, note?, count, deliveryId?}]`: revised, taken, or nothing and why',
   },
   {
     method: 'DELETE',
     path: '/api/v1/replays/:id',
     permission: 'deliveries.act',
-    takes: '',
-    gives: '501 `CROSSDOCK_API_NOT_YET`',
+    takes: '`{reason?}`',
+    gives: `${COMMAND}; ends it before its next second, what it has sent through goes its way`,
   },
   {
     method: 'GET',

@@ -1,4 +1,5 @@
 import { Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import type { Transaction } from '#db';
 import { ProblemError } from '#platform';
 import { iso, opt } from '../api/json.ts';
 import { UUID } from '../api/query.ts';
@@ -13,6 +14,7 @@ export interface Order {
     | 'cancel'
     | 'edit'
     | 'replay'
+    | 'cancel-replay'
     | 'bind'
     | 'fill'
     | 'pause'
@@ -74,15 +76,14 @@ export class CommandService implements OnModuleInit, OnApplicationShutdown {
     await this.#stop?.();
   }
 
-  /** Writes the order and waits up to 2 s for its answer. */
-  async place(order: Order, actor = 'api'): Promise<CommandState> {
-    const [row] = await this.#database.query<CommandRow>(PLACE, [
-      order.stage,
-      order.kind,
-      JSON.stringify(order.target),
-      actor,
-      order.reason,
-    ]);
+  /** Writes the order, and in the same transaction what else belongs to it, and waits up to 2 s for its answer. */
+  async place(order: Order, more?: (tx: Transaction, id: string) => Promise<void>): Promise<CommandState> {
+    const row = await this.#database.database.transaction(async (tx) => {
+      const placed = [order.stage, order.kind, JSON.stringify(order.target), 'api', order.reason];
+      const [row] = await tx.query<CommandRow>(PLACE, placed);
+      await more?.(tx, row!.id);
+      return row;
+    });
     const until = performance.now() + WAIT_MS;
     let state = row!;
     while (state.status === 'waiting' && performance.now() < until) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { given } from '#testing';
 import { runningConsole, type RunningConsole } from '../../test/running-console.ts';
@@ -66,8 +67,14 @@ describe('what people order', () => {
       resend: 'changed',
     });
     expect(answer).toMatchObject({ status: 200, body: { result: { replayed: 1 } } });
-    expect(await command()).toMatchObject({ kind: 'replay', target: { events, resend: 'changed' } });
+    expect(await command()).toMatchObject({
+      kind: 'replay',
+      target: { status: 'dead', flow: 'orders', resend: 'changed' },
+    });
     const { commandId } = answer.body as { commandId: string };
+    expect(await database.query('select n, event_id from command_event where command_id = $1', [commandId])).toEqual([
+      { n: 1n, event_id: events[0] },
+    ]);
     await database.query(
       `with r as (insert into replay (event_id, replay_of, command_id, resend) values (gen_random_uuid(), $1, $2, true) returning event_id)
        insert into replay_outcome (event_id, flow, delivery_id, outcome, note) select event_id, 'orders', $3, 'nothing', 'it is DEAD' from r`,
@@ -76,6 +83,28 @@ describe('what people order', () => {
     expect(await console.get(`/api/v1/replays/${commandId}`)).toMatchObject({
       status: 200,
       body: { kind: 'replay', outcomes: [{ flow: 'orders', outcome: 'nothing', note: 'it is DEAD', count: 1 }] },
+    });
+  });
+
+  it('names events one by one in the order given, each once, and ends a replay by another order', async () => {
+    const { database } = console.cloned;
+    const events = [randomUUID(), randomUUID()];
+    const command = await answered('done', { replayed: 2 });
+    const body = { reason: 'x', events: [events[1], events[0], events[1]!.toUpperCase()], rate: 5 };
+    const { commandId } = (await console.call('POST', '/api/v1/replays', body)).body as { commandId: string };
+    expect(await command()).toMatchObject({ kind: 'replay', target: { rate: 5 } });
+    const kept = await database.query<{ event_id: string }>(
+      'select event_id from command_event where command_id = $1 order by n',
+      [commandId],
+    );
+    expect(kept.map(({ event_id }) => event_id)).toEqual([events[1], events[0]]);
+    const cancelling = await answered('done', { cancelled: 2 });
+    const cancelled = await console.call('DELETE', `/api/v1/replays/${commandId}`, { reason: 'the wrong ones' });
+    expect(cancelled).toMatchObject({ status: 200, body: { result: { cancelled: 2 } } });
+    expect(await cancelling()).toMatchObject({
+      kind: 'cancel-replay',
+      target: { replayId: commandId },
+      reason: 'the wrong ones',
     });
   });
 
@@ -165,10 +194,12 @@ describe('what people order', () => {
     ['GET', '/api/v1/deliveries/999/document', undefined, 404, 'CROSSDOCK_API_NOT_FOUND'],
     ['POST', '/api/v1/replays', { reason: 'x' }, 400, 'CROSSDOCK_API_BAD_BODY'],
     ['POST', '/api/v1/replays', { reason: 'x', events: ['1'] }, 400, 'CROSSDOCK_API_BAD_BODY'],
+    ['POST', '/api/v1/replays', { reason: 'x', flow: 'orders', rate: 0 }, 400, 'CROSSDOCK_API_BAD_BODY'],
+    ['POST', '/api/v1/replays', { reason: 'x', flow: 'orders', rate: 1001 }, 400, 'CROSSDOCK_API_BAD_BODY'],
     ['POST', '/api/v1/replays', { reason: 'x', flow: 'oders' }, 404, 'CROSSDOCK_API_UNKNOWN_FLOW'],
     ['POST', '/api/v1/replays', { reason: 'x', recordId: 'nobody' }, 404, 'CROSSDOCK_API_NOT_FOUND'],
     ['GET', '/api/v1/replays/nope', undefined, 404, 'CROSSDOCK_API_NOT_FOUND'],
-    ['DELETE', '/api/v1/replays/nope', undefined, 501, 'CROSSDOCK_API_NOT_YET'],
+    ['DELETE', '/api/v1/replays/nope', undefined, 404, 'CROSSDOCK_API_NOT_FOUND'],
     ['POST', '/api/v1/flows/oders/pause', {}, 404, 'CROSSDOCK_API_UNKNOWN_FLOW'],
     ['POST', '/api/v1/connections/acme-crm/pause', {}, 404, 'CROSSDOCK_API_UNKNOWN_TARGET'],
     ['PUT', '/api/v1/value-maps/x?connection=nope', { values: { a: 'b' } }, 404, 'CROSSDOCK_API_UNKNOWN_TARGET'],

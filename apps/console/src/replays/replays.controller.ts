@@ -1,20 +1,26 @@
 import { Body, Controller, Delete, Get, Param, Post, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import type { Transaction } from '#db';
 import { Permission, ProblemError } from '#platform';
 import { readBody, Text } from '../api/body.ts';
-import { notYet } from '../api/not-yet.ts';
 import { UUID } from '../api/query.ts';
 import { answerCommand } from '../commands/answer.ts';
-import { CommandService } from '../commands/command.service.ts';
+import { CommandService, type CommandState } from '../commands/command.service.ts';
 import { ConsoleDatabase } from '../console-database.ts';
+import { readDeliveryFilter } from '../deliveries/filter.ts';
 import { Names } from '../names.ts';
 import { replayProgress } from './progress.ts';
-import { MOST_EVENTS, selectEvents } from './select.ts';
+import { countSelected, keepNamed, keepSelected } from './select.ts';
+
+/** Ids that are named one by one; a selection has no such limit. */
+const MOST_NAMED = 5_000;
+/** Events a second: as delivery takes them. */
+const MOST_RATE = 1_000;
 
 const Replays = z.strictObject({
   reason: Text,
-  events: z.array(z.string().regex(UUID, 'is no event id').toLowerCase()).min(1).max(MOST_EVENTS).optional(),
+  events: z.array(z.string().regex(UUID, 'is no event id').toLowerCase()).min(1).max(MOST_NAMED).optional(),
   flow: Text.optional(),
   target: Text.optional(),
   status: Text.optional(),
@@ -22,8 +28,10 @@ const Replays = z.strictObject({
   entity: Text.optional(),
   recordId: Text.optional(),
   resend: z.literal('changed').optional(),
+  rate: z.number().int().min(1).max(MOST_RATE).optional(),
   dryRun: z.boolean().optional(),
 });
+const Reason = z.strictObject({ reason: Text.default('not given') });
 
 /** Sends events through the mapper once more. Delivery appends them; its intake decides what comes of each. */
 @Controller('api/v1/replays')
@@ -41,35 +49,54 @@ export class ReplaysController {
   @Post()
   @Permission('deliveries.act')
   async replay(@Body() body: Buffer, @Res({ passthrough: true }) reply: FastifyReply): Promise<unknown> {
-    const { reason, events, resend, dryRun, ...selection } = readBody(body, Replays);
-    const selected = Object.values(selection).some((part) => part !== undefined);
-    if (selected === (events !== undefined))
+    const { reason, events, resend, rate, dryRun, ...selection } = readBody(body, Replays);
+    const selects = Object.values(selection).some((part) => part !== undefined);
+    if (selects === (events !== undefined))
       throw new ProblemError(400, 'CROSSDOCK_API_BAD_BODY', 'give events, or what selects them, and not both');
-    const found = events ?? (await selectEvents(this.#database.database, selection, this.#names));
+    const filter = readDeliveryFilter(selection, this.#names);
     if (dryRun) {
       void reply.status(200);
-      return { dryRun: true, count: found.length, events: found.slice(0, 100) };
+      const found = events
+        ? { count: events.length, events: events.slice(0, 100) }
+        : await countSelected(this.#database.database, filter);
+      return { dryRun: true, ...found };
     }
-    if (found.length === 0) throw new ProblemError(404, 'CROSSDOCK_API_NOT_FOUND', 'no event is selected');
-    const target = { events: found, ...(resend === undefined ? {} : { resend }) };
-    return answerCommand(await this.#commands.place({ stage: 'delivery', kind: 'replay', target, reason }), reply);
+    const keep = async (tx: Transaction, id: string): Promise<void> => {
+      if (events !== undefined) return keepNamed(tx, id, events);
+      if ((await keepSelected(tx, id, filter)) === 0)
+        throw new ProblemError(404, 'CROSSDOCK_API_NOT_FOUND', 'no event is selected');
+    };
+    const target = events === undefined ? { ...selection, resend, rate } : { resend, rate };
+    return answerCommand(
+      await this.#commands.place({ stage: 'delivery', kind: 'replay', target, reason }, keep),
+      reply,
+    );
   }
 
   /** What came of the events so far: `:id` is the command that ordered them. */
   @Get(':id')
   @Permission('deliveries.read')
   async one(@Param('id') id: string): Promise<unknown> {
-    const command = await this.#commands.read(id);
-    if (command.kind !== 'replay') throw new ProblemError(404, 'CROSSDOCK_API_NOT_FOUND', `there is no replay "${id}"`);
-    return { ...command, ...(await replayProgress(this.#database.database, id)) };
+    return { ...(await this.#replay(id)), ...(await replayProgress(this.#database.database, id)) };
   }
 
+  /** What it has sent through by then goes its way. */
   @Delete(':id')
   @Permission('deliveries.act')
-  cancel(): never {
-    return notYet(
-      'cancelling a replay',
-      'cancel the deliveries that it changed with POST /api/v1/deliveries/{id}/cancel',
-    );
+  async cancel(
+    @Param('id') id: string,
+    @Body() body: Buffer | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const { reason } = readBody(body, Reason);
+    const { commandId: replayId } = await this.#replay(id);
+    const order = { stage: 'delivery', kind: 'cancel-replay', target: { replayId }, reason } as const;
+    return answerCommand(await this.#commands.place(order), reply);
+  }
+
+  async #replay(id: string): Promise<CommandState> {
+    const command = await this.#commands.read(id);
+    if (command.kind !== 'replay') throw new ProblemError(404, 'CROSSDOCK_API_NOT_FOUND', `there is no replay "${id}"`);
+    return command;
   }
 }

@@ -8,7 +8,7 @@ import { bind, fill, pause, resume } from './calm-orders.ts';
 import { cancel, onDelivery, resolveBy, retry } from './delivery-orders.ts';
 import { editBody } from './edit.ts';
 import { refuse, type Answer, type Order, type OrderContext } from './order.ts';
-import { replayEvents } from './replay.ts';
+import { cancelReplay, replayEvents } from './replay.ts';
 
 export interface CommandsOptions {
   database: Database;
@@ -20,11 +20,13 @@ export interface CommandsOptions {
   statesChanged(): void;
 }
 
-/** Oldest first: people expect their orders in the order they gave them. */
-const NEXT = `select id, kind, target, actor, reason from command
-  where stage = 'delivery' and status = 'waiting' order by created_at, id limit 1 for update skip locked`;
+/** Oldest first: people expect their orders in the order they gave them. One in parts stands behind what came meanwhile. */
+const NEXT = `select id, kind, target, actor, reason, result from command
+  where stage = 'delivery' and status = 'waiting' and due_at <= clock_timestamp()
+  order by due_at, id limit 1 for update skip locked`;
 const ANSWER = `update command set status = $2, result = $3, done_at = clock_timestamp() where id = $1
   returning pg_notify('crossdock_command_done', id::text)`;
+const GO_ON = `update command set result = $2, due_at = clock_timestamp() + interval '1 second' where id = $1`;
 
 const log = logger('delivery');
 
@@ -76,7 +78,7 @@ export class Commands {
       if (!('again' in answer)) {
         const [status, result] = 'done' in answer ? ['done', answer.done] : ['refused', { reason: answer.refused }];
         await tx.query(ANSWER, [order.id, status, JSON.stringify(result)]);
-      }
+      } else if (answer.soFar) await tx.query(GO_ON, [order.id, JSON.stringify(answer.soFar)]);
       if (states) await tx.query(`select pg_notify('crossdock_delivery', '*')`);
       return true;
     });
@@ -100,6 +102,8 @@ function execute(context: OrderContext, schemas: SchemaSet): Promise<Answer> {
       return editBody(context, schemas);
     case 'replay':
       return replayEvents(context);
+    case 'cancel-replay':
+      return cancelReplay(context);
     case 'fill':
       return fill(context);
     case 'bind':

@@ -9,6 +9,8 @@ export interface Order {
   target: unknown;
   actor: string;
   reason: string;
+  /** of an order that is executed in parts: what was done so far */
+  result: Record<string, unknown> | null;
 }
 
 /** What became of an order: a result, or why it was refused. */
@@ -17,6 +19,8 @@ export type Answer = { done: Record<string, unknown> } | { refused: string } | U
 /** What was done is committed, and the order is executed once more after that, with what the commit let others do. */
 export interface Unanswered {
   again: true;
+  /** what was done so far; others go first, and the order goes on a second later */
+  soFar?: Record<string, unknown>;
 }
 
 export interface OrderContext {

@@ -25,6 +25,25 @@ insert into replay_outcome (event_id, flow, delivery_id, outcome, revision, note
 on conflict do nothing`,
 };
 
+/** Takes the next $2 events out of the replay that order $1 gave, oldest first; `left` of them are still to come. */
+export const TAKE_PART: Statement = {
+  name: 'delivery-take-replay-part',
+  text: `
+with part as (
+  delete from command_event
+   where command_id = $1 and n <= (select max(n) from (
+           select n from command_event where command_id = $1 order by n limit $2) next)
+  returning n, event_id
+)
+select (select count(*)::int from command_event where command_id = $1) - (select count(*)::int from part) as left,
+       coalesce((select array_agg(event_id order by n) from part), '{}') as events`,
+};
+
+export interface PartRow {
+  left: number;
+  events: string[];
+}
+
 export interface ArchivedRow {
   event_id: string;
   original: string;
