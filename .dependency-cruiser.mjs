@@ -36,6 +36,8 @@ const homes = {
   re2js: ['libs/mapping'],
   'decimal.js': ['libs/mapping', 'libs/contracts'],
 };
+// Who speaks with the network by Node's own modules: the way out, the metrics server, free ports, the pretended targets, tests.
+const sockets = ['libs/http', 'libs/platform', 'libs/event-log', 'libs/db', 'libs/testing', 'apps/sandbox'];
 const spec = '\\.spec\\.ts$';
 const list = (names) => names.join(', ') || 'nothing';
 const room =
@@ -102,6 +104,20 @@ export default {
       severity: 'error',
       from: { path: '^(?:apps|libs)/([^/]+)/' },
       to: { path: '^libs/[^/]+/src/', pathNot: ['^libs/[^/]+/src/index\\.ts$', '^libs/$1/'] },
+    },
+    {
+      name: 'contracts-import-nothing',
+      comment: 'libs/contracts may import no package but decimal.js, for its money type',
+      severity: 'error',
+      from: { path: '^libs/contracts/src/', pathNot: spec },
+      to: { path: 'node_modules/', pathNot: 'node_modules/decimal\\.js/' },
+    },
+    {
+      name: 'way-out',
+      comment: `a socket may be opened only in ${list(sockets)}: libs/http is the way out to other systems`,
+      severity: 'error',
+      from: { path: '^(libs|apps)/', pathNot: [spec, '/test(ing)?/', ...sockets.map((folder) => `^${folder}/`)] },
+      to: { path: '^(node:)?(http|https|http2|net|tls|dgram)$' },
     },
     { name: 'no-cycle', comment: 'no cycles at all', severity: 'error', from: {}, to: { circular: true } },
     {

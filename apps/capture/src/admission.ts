@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { problem, type Answer } from './answer.ts';
 import { MAX_BYTES, tooLarge } from './inflate.ts';
@@ -135,7 +134,7 @@ class Place {
   }
 }
 
-const places = new WeakMap<IncomingMessage, Place>();
+const places = new WeakMap<FastifyRequest['raw'], Place>();
 
 /** Keeps the request's place until `work` has ended, whoever has been answered meanwhile. */
 export function holdPlace({ raw }: FastifyRequest, work: Promise<unknown>): void {
@@ -147,7 +146,7 @@ const bytesOf = ({ raw }: FastifyRequest, length: number): number =>
   Math.min(length, MAX_BYTES) + (/^(identity)?$/i.test(raw.headers['content-encoding']?.trim() ?? '') ? 0 : MAX_BYTES);
 
 const ANY_BYTES = 'application/octet-stream';
-const contentTypes = new WeakMap<IncomingMessage, string | undefined>();
+const contentTypes = new WeakMap<FastifyRequest['raw'], string | undefined>();
 
 /** Fastify answers an odd content type itself, before anything is proved; ours is looked at in its turn. */
 function setContentTypeAside({ raw }: FastifyRequest): void {
