@@ -12,6 +12,7 @@ export interface Delivery {
   errorClass?: string;
   error?: string;
   review?: string;
+  reason?: string;
   targetId?: string;
   adopted?: boolean;
   hops?: number;

@@ -63,6 +63,7 @@ export function deliveryText(delivery: DeliveryDetail): string[] {
     ...(delivery.error === undefined || (delivery.holds ?? []).length > 0
       ? []
       : [`    ${delivery.errorClass ?? ''} ${delivery.error}`.trimEnd()]),
+    ...(delivery.reason === undefined ? [] : [`    not wanted: ${delivery.reason}`]),
     ...(delivery.review === undefined ? [] : [`    to review: ${delivery.review}`]),
     ...(delivery.holds ?? []).map((hold) => `    ${holdText(hold)}`),
     ...attemptsText(delivery.attempts),
@@ -127,6 +128,8 @@ export function verdict({ events }: RecordTimeline): string[] {
   const open = last.deliveries.filter(
     ({ finishedAt, status }) => finishedAt === undefined || status === 'PARKED' || status === 'DEAD',
   );
+  if (last.deliveries.every(({ status, kind }) => status === 'IGNORED' && kind !== 'document'))
+    return ['nothing to deliver: no mapping wants it as it stands now, see above'];
   if (open.length === 0) return ['arrived: everything that this record should become is settled'];
   return open.map((delivery) => `${delivery.flow}: ${adviceFor(delivery)}`);
 }

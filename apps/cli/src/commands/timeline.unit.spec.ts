@@ -84,6 +84,16 @@ describe('what to do about a record', () => {
     expect(timelineText({ entity: 'order', id: 'sb-1', events }).join('\n')).toContain(expected);
   });
 
+  it('does not call arrived what no mapping wants, and says why', () => {
+    const not = { kind: 'withdraw', status: 'IGNORED', finishedAt: AT, reason: 'stage is OPEN, wanted WON' };
+    const events = [
+      event({ deliveries: [delivery(not), delivery({ ...not, flow: 'order-postings', target: 'ledger' })] }),
+    ];
+    const text = timelineText({ entity: 'order', id: 'sb-1', events });
+    expect(text).toContain('      not wanted: stage is OPEN, wanted WON');
+    expect(text.at(-1)).toMatch(/^nothing to deliver/);
+  });
+
   it('looks at the newest version only and hides no hop', () => {
     const text = timelineText({
       entity: 'order',

@@ -3,7 +3,7 @@ import { iso, long, money, opt } from '../api/json.ts';
 
 /** What every question about deliveries reads. */
 export const DELIVERY_COLUMNS = `d.id, d.flow, d.connection, d.document, d.key, d.event_id, d.document_id, d.aggregate_version,
-  d.source_version, d.kind, d.status, d.error_class, d.error, d.review, d.attempts, d.revision, d.waiting_for, d.target_id, d.adopted,
+  d.source_version, d.kind, d.status, d.error_class, d.error, d.review, d.reason, d.attempts, d.revision, d.waiting_for, d.target_id, d.adopted,
   case when d.status in ('PENDING', 'RETRY_WAIT') then (
     select c.quota_resets_at from connection_state c
      where c.connection = d.connection and c.quota_used >= c.quota_most and c.quota_resets_at > clock_timestamp()) end as quota_until,
@@ -25,6 +25,7 @@ export interface DeliveryRow {
   error_class: ErrorClass | null;
   error: string | null;
   review: string | null;
+  reason: string | null;
   attempts: number;
   revision: number;
   waiting_for: unknown;
@@ -63,6 +64,8 @@ export function deliveryItem(row: DeliveryRow) {
     errorClass: opt(row.error_class),
     error: opt(row.error),
     review: opt(row.review),
+    // why the mapping does not want it; of a refusal it stands in `error`
+    reason: row.kind === 'withdraw' || row.kind === 'ignored' ? opt(row.reason) : undefined,
     attempts: row.attempts,
     revision: row.revision,
     waitingFor: row.quota_until === null ? opt(row.waiting_for) : { kind: 'quota', until: iso(row.quota_until)! },
