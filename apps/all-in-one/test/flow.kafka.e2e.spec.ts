@@ -26,6 +26,7 @@ describe('a consumer that is not ours', () => {
   }, 60_000);
 
   it('reads events (Avro) and documents (JSON Schema frame) through the registry endpoint', async () => {
+    expect(product.output()).toContain(`Kafka: ${brokers}   schema registry: ${product.url}\n`); // where the greeting sends people
     await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 3, seed: 'consumer' });
     const consumer = spawn(
       process.execPath,

@@ -17,6 +17,7 @@ import {
   type Ports,
   type Product,
 } from './support/product.ts';
+import { homeWith } from './support/home.ts';
 import { settled, status } from './support/records.ts';
 import { effects } from './support/witness.ts';
 
@@ -80,6 +81,22 @@ describe('starting and stopping', () => {
     await until(() => status(product.url), settled, { within: 30_000, what: 'the order arrives' });
     expect(product.output()).toBe(greeting);
     expect(await product.stop()).toBe(0);
+  }, 120_000);
+
+  it('starts the sandbox beside a configuration whose secrets come from the environment, and keeps them from it', async () => {
+    const home = homeWith([
+      ['baseUrl: sandbox:/erp', 'baseUrl: sandbox:/erp\n      auth: { bearer: { env: ERP_TOKEN } }'],
+      ['secrets: [{ generated: acme-crm }]', 'secrets: [{ env: ACME_CRM_SECRET }]'],
+    ]);
+    const env = { ERP_TOKEN: 'a-token-of-the-erp', ACME_CRM_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}` };
+    const data = dataFolder();
+    const product = await startProduct({ data: data.path, home: home.path, env });
+    await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 1 });
+    await until(() => status(product.url), settled, { within: 30_000, what: 'the order arrives' });
+    expect(await effects(product.sandbox, '?system=erp')).not.toEqual([]);
+    expect(await product.stop()).toBe(0);
+    data.remove();
+    home.remove();
   }, 120_000);
 
   it('ends with one line when its PostgreSQL has ended, and goes on with all it had accepted at the next start', async () => {

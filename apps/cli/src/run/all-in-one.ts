@@ -109,6 +109,9 @@ async function startEmpty(environment: Environment, state: string): Promise<void
 function greet(environment: Environment, url: string, metricsUrl: string, io: Io): void {
   const sandbox = `http://127.0.0.1:${environment.sandboxPort}`;
   io.out(`Crossdock is ready: ${url}/api/v1/status   metrics: ${metricsUrl}/metrics   stop: Ctrl-C`);
+  // a broker of our own takes free ports: who wants to read the topics has to be told
+  const registry = environment.schemaRegistryUrl === undefined ? `   schema registry: ${url}` : '';
+  if (environment.kafka) io.out(`Kafka: ${environment.kafka.brokers.join(',')}${registry}`);
   if (!environment.sandbox) return;
   io.out(`The sandbox CRM, ERP and finance system: ${sandbox}
 
