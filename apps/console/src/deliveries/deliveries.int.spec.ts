@@ -58,6 +58,25 @@ describe('the list of deliveries', () => {
     });
   });
 
+  it('says why the mapping does not want a document, once: a refusal has it in its error', async () => {
+    const { database } = console.cloned;
+    const event = await given.event(database, { recordId: 'sb-open', entity: 'contact' });
+    const id = await given.delivery(database, event, {
+      flow: 'customers',
+      connection: 'ledger',
+      document: 'contact',
+      status: 'IGNORED',
+    });
+    const kindIs = (kind: string): Promise<unknown> =>
+      database.query(`update delivery set kind = $2, reason = 'stage is OPEN, wanted WON' where id = $1`, [id, kind]);
+    await kindIs('withdraw');
+    expect((await list('recordId=sb-open')).items).toMatchObject([{ reason: 'stage is OPEN, wanted WON' }]);
+    await kindIs('rejected');
+    expect((await list('recordId=sb-open')).items[0]!.reason).toBeUndefined();
+    await database.query('delete from delivery_key where delivery_id = $1', [id]);
+    await database.query('delete from delivery where id = $1', [id]);
+  });
+
   it('pages newest first without repeating or skipping, also when rows arrive in between', async () => {
     const first = await list('flow=orders&limit=2');
     const event = await given.event(console.cloned.database, { recordId: 'sb-late', entity: 'customer' });
