@@ -4,6 +4,7 @@ import { z } from 'zod';
  * What can go wrong on purpose. "Applies" means: the effect takes place and stands in the ledger.
  *
  * - `apply-and-never-answer` applies, then silence · `apply-late` applies after `afterMs`, whoever still listens
+ * - `revoked` answers 401, the probe too, as long as the plan stands: our credentials count for nothing · `forbidden` the same with 403
  * - `hang` neither applies nor answers · `slow` waits `ms`, then all is normal
  * - `status` answers that status, without applying unless `apply` is set · `down`, `reset-before` cut the connection
  *   unread · `reset-after` applies, then cuts it · `garbage` applies, then 200 with what is no JSON · `truncated` applies,
@@ -20,6 +21,8 @@ const detailed = z.discriminatedUnion('kind', [
     retryAfter: z.union([z.number().int(), z.string()]).optional(),
     apply: z.boolean().default(false),
   }),
+  z.strictObject({ kind: z.literal('revoked') }),
+  z.strictObject({ kind: z.literal('forbidden') }),
   z.strictObject({ kind: z.literal('down') }),
   z.strictObject({ kind: z.literal('reset-before') }),
   z.strictObject({ kind: z.literal('reset-after') }),
@@ -64,6 +67,8 @@ const plan = z.strictObject({
   latencyMs: z.number().min(0).default(0),
   /** the ERP answers 409 to a second order with a known external id; without it, it books a second one */
   uniqueOrders: z.boolean().default(false),
+  /** months that the finance system has closed: it refuses entries dated in them */
+  closedPeriods: z.array(z.string().regex(/^\d{4}-\d\d$/, 'a month such as 2026-03')).default([]),
   /** nobody listens for so long, ms: connections are refused, this plan's own calls included */
   refuseMs: z.number().int().min(1).max(600_000).optional(),
 });
@@ -96,6 +101,11 @@ export class FaultPlan {
 
   get uniqueOrders(): boolean {
     return this.#settings.uniqueOrders;
+  }
+
+  /** Of an entry's date. */
+  isClosed(date: string): boolean {
+    return this.#settings.closedPeriods.includes(date.slice(0, 7));
   }
 
   take(call: Call): FaultEffect | undefined {

@@ -100,6 +100,10 @@ export class Gate implements OnModuleDestroy {
         if (fault.apply) await this.#applied(apply);
         if (fault.retryAfter !== undefined) void reply.header('retry-after', String(fault.retryAfter));
         return send(reply, problem(fault.status, 'A fault on purpose'));
+      case 'revoked':
+        return send(reply, problem(401, 'Unauthorised'));
+      case 'forbidden':
+        return send(reply, problem(403, 'Forbidden'));
       case 'garbage':
         await this.#applied(apply);
         return send(reply, { status: 200, body: '<html>all is well</html>' });
@@ -153,6 +157,6 @@ function send(reply: FastifyReply, { status, body }: Answer): void {
 }
 
 /** RFC 9457; the title never changes with the record, so that whoever logs it logs no data. */
-export function problem(status: number, title: string): Answer {
-  return { status, body: JSON.stringify({ type: 'about:blank', title, status }) };
+export function problem(status: number, title: string, more: Readonly<Record<string, string>> = {}): Answer {
+  return { status, body: JSON.stringify({ type: 'about:blank', title, status, ...more }) };
 }

@@ -33,7 +33,11 @@ export class SandboxModule {
         Gate,
         FaultPlan,
         ErpBook,
-        Journal,
+        {
+          provide: Journal,
+          inject: [FaultPlan],
+          useFactory: (faults: FaultPlan) => new Journal((date) => faults.isClosed(date)),
+        },
         { provide: SANDBOX_TOKEN, useValue: options.token ?? null },
         {
           provide: Ledger,

@@ -4,7 +4,7 @@
  *
  *     PENDING ──claim──> IN_FLIGHT ──> DELIVERED
  *        │ ^                 │ └─────> UNKNOWN ──resolver──> DELIVERED, IN_FLIGHT (same bytes), PARKED
- *        │ └─── released ─┐  ├───────> RETRY_WAIT ──due──> IN_FLIGHT or what a claim may find
+ *        │ └─── released ─┐  ├───────> RETRY_WAIT, HELD_PERIOD ──due──> IN_FLIGHT or what a claim may find
  *        ├──> HELD_* ─────┘  └───────> DEAD, PARKED ──person──> PENDING, CANCELLED, RESOLVED_MANUAL
  *        └──> SKIPPED_*, IGNORED, RESOLVED_SUPERSEDED
  */
@@ -36,7 +36,7 @@ export const STATUS_MEANING: Readonly<Record<DeliveryStatus, string>> = {
   HELD_DEPENDENCY: 'waits for another record, or for a value that somebody has to map',
   HELD_APPROVAL: 'waits for an approval',
   HELD_CREDIT: 'waits for a credit decision',
-  HELD_PERIOD: 'waits for its accounting period',
+  HELD_PERIOD: 'its accounting period is closed at the target: tried again by the hour',
   HELD_REVIEW: 'waits for a person to look at it first',
   IN_FLIGHT: 'is being sent',
   UNKNOWN: 'was sent and no answer came: being found out by itself',
@@ -102,9 +102,10 @@ export const TRANSITIONS: Readonly<Record<DeliveryStatus, readonly DeliveryStatu
   HELD_DEPENDENCY: BY_PERSON,
   HELD_APPROVAL: BY_PERSON,
   HELD_CREDIT: BY_PERSON,
-  HELD_PERIOD: BY_PERSON,
+  // asked again by the hour whether the period is open: all that a claim may find
+  HELD_PERIOD: [...new Set([...BY_PERSON, ...FROM_CLAIM])].filter((status) => status !== 'HELD_PERIOD'),
   HELD_REVIEW: BY_PERSON,
-  IN_FLIGHT: ['PENDING', 'DELIVERED', 'UNKNOWN', 'RETRY_WAIT', 'PARKED', 'DEAD'],
+  IN_FLIGHT: ['PENDING', 'DELIVERED', 'UNKNOWN', 'RETRY_WAIT', 'HELD_PERIOD', 'PARKED', 'DEAD'],
   UNKNOWN: ['IN_FLIGHT', 'PENDING', 'DELIVERED', 'RETRY_WAIT', 'PARKED', 'DEAD', 'RESOLVED_MANUAL'],
   // tried again by the hour, or a late answer tells: all that a claim may find
   PARKED: [...new Set([...BY_PERSON, ...FROM_CLAIM, 'UNKNOWN' as const])].filter((status) => status !== 'PARKED'),

@@ -5,6 +5,7 @@ import { Views0004 } from './migrations/0004-views.ts';
 import { History0005 } from './migrations/0005-history.ts';
 import { RelayShards0006 } from './migrations/0006-relay-shards.ts';
 import { LargeReplays0007 } from './migrations/0007-large-replays.ts';
+import { ClosedPeriods0008 } from './migrations/0008-closed-periods.ts';
 
 /** In order. A new one goes at the end; what is released is never edited. */
 export const MIGRATIONS = [
@@ -15,4 +16,5 @@ export const MIGRATIONS = [
   History0005,
   RelayShards0006,
   LargeReplays0007,
+  ClosedPeriods0008,
 ];

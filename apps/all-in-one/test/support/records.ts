@@ -37,6 +37,7 @@ export interface Status {
     difference: number;
     lagSeconds: { p50: number; p95: number; p99: number };
   }[];
+  connections: { name: string; state: string; breaker: string }[];
   capture: { received: number; published: number; rejected: number; pending: number };
   outbox: { unpublished: number };
 }

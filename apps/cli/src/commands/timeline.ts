@@ -152,6 +152,8 @@ function adviceFor(delivery: DeliveryDetail): string {
         : `when the cause is gone: crossdock retry ${id} --reason "..."`;
     case 'DEAD':
       return `correct the record in its source (a newer version replaces this one), or: crossdock retry ${id} --reason "..."`;
+    case 'HELD_PERIOD':
+      return `open the period in ${delivery.target}: it is tried again within the hour, or at once: crossdock retry ${id} --reason "..."`;
     case 'HELD_REVIEW':
       return `somebody has to decide: crossdock retry ${id} --reason "..." sends it`;
     case 'RETRY_WAIT':

@@ -114,6 +114,6 @@ returning flow`;
 const WAKE_FLOW = `
 update lane l set wake = true, due_at = case when l.holder is null then clock_timestamp() else l.due_at end
   from (select id from lane where id in (
-          select lane_id from delivery where flow = $1 and status in ('PENDING', 'RETRY_WAIT', 'PARKED', 'UNKNOWN')
+          select lane_id from delivery where flow = $1 and status in ('PENDING', 'RETRY_WAIT', 'HELD_PERIOD', 'PARKED', 'UNKNOWN')
         ) order by id for update) o
  where l.id = o.id returning l.connection`;

@@ -33,13 +33,13 @@ export function choose(
   return { do: 'try', delivery: head };
 }
 
-/** PARKED starts only where the settle gave it a time: the hourly try of classes that heal by themselves. */
+/** These start only where the settle gave them a time: the hourly try of what may heal by itself, a closed period included. */
 function mayStart(delivery: Delivery): boolean {
   if (delivery.status === 'PENDING' || delivery.status === 'RETRY_WAIT') return true;
-  return delivery.status === 'PARKED' && delivery.nextAttemptAt !== null;
+  return (delivery.status === 'PARKED' || delivery.status === 'HELD_PERIOD') && delivery.nextAttemptAt !== null;
 }
 
-const CONTENDERS = new Set(['PENDING', 'RETRY_WAIT', 'PARKED']);
+const CONTENDERS = new Set(['PENDING', 'RETRY_WAIT', 'HELD_PERIOD', 'PARKED']);
 
 function newest(open: readonly Delivery[]): Delivery | undefined {
   let found: Delivery | undefined;

@@ -1,5 +1,5 @@
 import type { DeliveryStatus, ErrorClass, WriteResult } from '#contracts';
-import { healsItself, PARKED_RETRY_MS, retryDelay } from './retry.ts';
+import { closedPeriodDelay, healsItself, PARKED_RETRY_MS, retryDelay } from './retry.ts';
 import { base, type Context, type Settlement } from './settlement.ts';
 
 /** Longest time a Retry-After may hold a connection: what asks for more is a mistake of the target. */
@@ -31,6 +31,10 @@ export function retry(ended: Extract<WriteResult, { outcome: 'retry' }>, context
       attempt: { ...attempt, counts: false },
       connection: { do: 'reauth', reason: ended.message },
     };
+  if (ended.errorClass === 'CLOSED_PERIOD' && !context.doubtful) {
+    const askAgain = closedPeriodDelay(context.ladder);
+    return { ...base(context), ...error, status: 'HELD_PERIOD', nextInMs: askAgain, dueInMs: askAgain, attempt };
+  }
   if (ended.retryAfterMs !== undefined) {
     const forMs = Math.min(ended.retryAfterMs || SHORTEST_HOLD_MS, LONGEST_HOLD_MS);
     return {

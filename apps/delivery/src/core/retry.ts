@@ -28,3 +28,10 @@ export const healsItself = (errorClass: ErrorClass): boolean => SELF_HEALING.has
  */
 export const lookAgainDelay = (ladder: Ladder, sinceMs: number): number =>
   Math.min(Math.max(sinceMs, ladder.ladderMs[0] ?? 5_000), 300_000);
+
+/**
+ * Wait before it is asked again whether a closed period is open, ms: an hour, or the ladder's longest wait where that is shorter. It
+ * climbs no ladder: people open periods after days, and a month's end must not become a thousand parked lanes.
+ */
+export const closedPeriodDelay = (ladder: Ladder): number =>
+  Math.min(PARKED_RETRY_MS, Math.max(...ladder.ladderMs, 0) || PARKED_RETRY_MS);

@@ -42,7 +42,7 @@ with input as (
 ), moved as (
   update delivery d set status = 'IN_FLIGHT', attempts = attempts + 1, attempt_n = attempt_n + 1, changed_at = clock_timestamp()
     from mine m
-   where d.id = m.delivery_id and d.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'PARKED') and d.revision = m.revision
+   where d.id = m.delivery_id and d.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'HELD_PERIOD', 'PARKED') and d.revision = m.revision
   returning d.id, d.attempt_n, m.lane_id, d.key, d.hop_count, d.event_type
 ), leased as (
   update lane l set doubt = m.id, until = clock_timestamp() + $3 * interval '1 ms', due_at = clock_timestamp() + $3 * interval '1 ms'

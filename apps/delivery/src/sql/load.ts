@@ -66,7 +66,7 @@ select ${LANE_AND_DELIVERY}
     -- newest by the source's version, then by arrival: it supersedes the others
     (select * from delivery
       where lane_id = l.id and l.doubt is null and l.document <> all($2::text[])
-        and ${UNFINISHED} and status in ('PENDING', 'RETRY_WAIT')
+        and ${UNFINISHED} and status in ('PENDING', 'RETRY_WAIT', 'HELD_PERIOD')
       order by coalesce(source_version, -1) desc, aggregate_version desc limit 1)
     union all
     (select * from delivery

@@ -20,8 +20,14 @@ export class Journal {
   readonly #entries: Entry[] = [];
   readonly #byKey = new Map<string, Entry[]>();
   readonly #byRequest = new Map<string, Entry>();
+  readonly #isClosed: (date: string) => boolean;
   /** ids of entries that an entry of its own reverses */
   readonly #reversed = new Set<string>();
+
+  /** `isClosed`: of a date, whether its period takes no more entries */
+  constructor(isClosed: (date: string) => boolean) {
+    this.#isClosed = isClosed;
+  }
 
   restore(effect: KeptEffect): void {
     if (effect.system !== 'finance') return;
@@ -43,6 +49,8 @@ export class Journal {
     }
     const wrong = check(body);
     if (wrong !== undefined) return wrong;
+    if (this.#isClosed(textField(body, 'date')))
+      return problem(422, 'The accounting period is closed', { code: 'PERIOD_CLOSED' });
     const key = textField(body, 'externalId');
     const targetId = this.#nextId();
     this.restore(

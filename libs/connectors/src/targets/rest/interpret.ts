@@ -24,6 +24,7 @@ export interface Asked {
  * | 408 | in-doubt |
  * | 409 | rejected CONFLICT · 413 rejected TOO_LARGE · other 4xx rejected VALUE |
  * | 425, 429, and 503 with Retry-After | retry |
+ * | declared as `closed-period` | retry CLOSED_PERIOD: delivery holds that document alone |
  * | other 5xx, and no complete answer | in-doubt |
  * | not sent | retry CONNECTION |
  */
@@ -51,7 +52,7 @@ function answered(
   now: Date,
   bodyProblem?: string,
 ): WriteResult {
-  const word = statusWord(asked, status, headers);
+  const word = isClosedPeriod(asked, status, headers, json) ? 'closed-period' : statusWord(asked, status, headers);
   const reason = json === undefined ? undefined : quotedReason(asked.settings, json, headers);
   const redirect = status >= 300 && status < 400 ? 'redirects are not followed' : undefined;
   const message = [`answered ${status}`, redirect, reason, bodyProblem].filter((part) => part !== undefined).join(': ');
@@ -59,6 +60,7 @@ function answered(
 
   if (word === 'in-doubt') return { outcome: word, errorClass: 'UNKNOWN_OUTCOME', ...facts };
   if (word === 'duplicate') return { outcome: word, ...facts };
+  if (word === 'closed-period') return { outcome: 'retry', errorClass: 'CLOSED_PERIOD', ...facts };
   if (word === 'rejected') return { outcome: word, errorClass: rejectedClass(status), ...facts };
   if (word === 'retry')
     return {
@@ -109,6 +111,15 @@ function statusWord(
   if (status === 503 && headers['retry-after'] !== undefined) return 'retry';
   if (status === 408 || status >= 500) return 'in-doubt';
   return 'rejected';
+}
+
+/** Only what would be a refusal: an answer that leaves it open whether something happened says nothing of periods. */
+function isClosedPeriod(asked: Asked, status: number, headers: Answered['headers'], json: Json | undefined): boolean {
+  const told = asked.settings.closedPeriod;
+  if (told === undefined || json === undefined || status < 400 || status > 499) return false;
+  if (statusWord(asked, status, headers) !== 'rejected') return false;
+  const said = at(json, told.pointer);
+  return said !== undefined && equal(said, told.equals);
 }
 
 const isSuccessful = (status: number): boolean => status >= 200 && status < 300;

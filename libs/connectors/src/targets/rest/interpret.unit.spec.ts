@@ -193,6 +193,27 @@ describe('statuses of the settings', () => {
   });
 });
 
+describe('a closed accounting period', () => {
+  const settings = parse({
+    statuses: { 423: 'closed-period', 409: 'duplicate' },
+    closedPeriod: { pointer: '/code', equals: 'PERIOD_CLOSED' },
+  });
+  const closed = { outcome: 'retry', errorClass: 'CLOSED_PERIOD' };
+
+  it('is told by a status of its own, or by what a refusal has at its pointer', () => {
+    expect(read(answered(423, ''), 'create', settings)).toMatchObject(closed);
+    expect(read(answered(422, '{"code":"PERIOD_CLOSED"}'), 'create', settings)).toMatchObject(closed);
+    expect(read(answered(423, '', { 'retry-after': '60' }), 'create', settings)).not.toHaveProperty('retryAfterMs');
+  });
+
+  it('is not read into other refusals, into answers that say nothing for sure, or into success', () => {
+    expect(read(answered(422, '{"code":"NO_SUCH_ACCOUNT"}'), 'create', settings).outcome).toBe('rejected');
+    expect(read(answered(409, '{"code":"PERIOD_CLOSED"}'), 'create', settings).outcome).toBe('duplicate');
+    expect(read(answered(500, '{"code":"PERIOD_CLOSED"}'), 'create', settings).outcome).toBe('in-doubt');
+    expect(read(answered(201, '{"id":"1","code":"PERIOD_CLOSED"}'), 'create', settings).outcome).toBe('done');
+  });
+});
+
 describe('a request without an answer', () => {
   it.each(['timeout', 'reset', 'aborted', 'closed', 'too-large', 'truncated', 'protocol'] as const)(
     'is in doubt after %s',

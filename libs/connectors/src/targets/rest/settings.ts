@@ -5,7 +5,7 @@ import { duration, pointer, secret, strict } from '../../settings.ts';
 import { placeholders } from './template.ts';
 
 /** What an answer with a certain status means: the words of an outcome that a write can have. */
-export const STATUS_WORDS = ['done', 'duplicate', 'retry', 'in-doubt', 'rejected'] as const;
+export const STATUS_WORDS = ['done', 'duplicate', 'retry', 'in-doubt', 'rejected', 'closed-period'] as const;
 export type StatusWord = (typeof STATUS_WORDS)[number];
 
 const REPEAT: readonly [RepeatIsSafe, ...RepeatIsSafe[]] = [
@@ -142,6 +142,11 @@ export const restSettings = strict({
   documents: z.record(z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'document types are written like salesOrder'), document),
   statuses: statuses().optional(),
   success: strict({
+    pointer: pointer(),
+    equals: z.union([z.string(), z.number(), z.boolean(), z.null()], { error: 'a text, number, boolean or null' }),
+  }).optional(),
+  /** how a refusal (4xx) tells that the accounting period is closed, where it has no status of its own */
+  closedPeriod: strict({
     pointer: pointer(),
     equals: z.union([z.string(), z.number(), z.boolean(), z.null()], { error: 'a text, number, boolean or null' }),
   }).optional(),
