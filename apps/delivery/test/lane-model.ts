@@ -21,6 +21,7 @@ export type Fate =
   | 'late'
   | 'not-sent'
   | 'refused'
+  | 'closed'
   | 'crash-before'
   | 'crash-after'
   | 'crash-late'
@@ -263,6 +264,8 @@ export class LaneModel {
         return { outcome: 'done', targetId: this.#apply(request, version) };
       case 'not-sent':
         return { outcome: 'retry', errorClass: 'CONNECTION', message: 'refused', notSent: true };
+      case 'closed':
+        return { outcome: 'retry', errorClass: 'CLOSED_PERIOD', message: 'closed' };
       case 'refused':
         return { outcome: 'rejected', errorClass: 'VALUE', message: 'no' };
       default:

@@ -11,6 +11,7 @@ const FATES: readonly Fate[] = [
   'late',
   'not-sent',
   'refused',
+  'closed',
   'crash-before',
   'crash-after',
   'crash-late',
