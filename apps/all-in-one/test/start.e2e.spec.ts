@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ import {
 } from './support/product.ts';
 import { homeWith } from './support/home.ts';
 import { settled, status } from './support/records.ts';
+import { addressOf, end } from './support/stages.ts';
 import { effects } from './support/witness.ts';
 
 describe('starting and stopping', () => {
@@ -98,6 +99,22 @@ describe('starting and stopping', () => {
     data.remove();
     home.remove();
   }, 120_000);
+
+  it('starts after it was killed while it made its first database', async () => {
+    const data = dataFolder();
+    const home = join(data.path, 'postgres');
+    const begun = (): boolean =>
+      existsSync(home) &&
+      readdirSync(home).some((name) => name.startsWith('cluster') && existsSync(join(home, name, 'PG_VERSION')));
+    const first = spawnCommand(['run', 'postgres'], { CROSSDOCK_DATA: data.path });
+    await until(() => Promise.resolve(begun()), Boolean, { within: 60_000, what: 'initdb has begun' });
+    await end(first, 'SIGKILL');
+    expect(existsSync(join(home, 'cluster'))).toBe(false); // killed on the way: else this test says nothing
+    const second = spawnCommand(['run', 'postgres'], { CROSSDOCK_DATA: data.path });
+    expect(await addressOf(second, 'DATABASE_URL')).toMatch(/^postgres:/);
+    await end(second, 'SIGTERM');
+    data.remove();
+  }, 180_000);
 
   it('ends with one line when its PostgreSQL has ended, and goes on with all it had accepted at the next start', async () => {
     const data = dataFolder();

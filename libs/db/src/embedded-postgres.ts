@@ -7,6 +7,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -57,7 +58,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const cluster = join(home, 'cluster');
   await stopOrphan(cluster);
   const password = keep(join(home, 'password'), () => randomBytes(18).toString('base64url'));
-  if (!existsSync(join(cluster, 'PG_VERSION'))) initialise(bin, cluster, home, password, user);
+  if (!existsSync(cluster)) initialise(bin, cluster, password, user, options.durable ?? true);
   const port = options.port ?? (await keptPort(join(home, 'port')));
   const child = spawn(
     join(bin, 'postgres'),
@@ -111,7 +112,7 @@ function reachableHome(dataDir: string): string {
   );
   mkdirSync(outside, { recursive: true, mode: 0o700 });
   chownSync(outside, NOBODY, NOBODY);
-  writeFileSync(pointer, outside + '\n');
+  writeWhole(pointer, outside + '\n');
   return outside;
 }
 
@@ -158,7 +159,15 @@ function installBinaries(home: string, user: number | undefined): string {
   return join(target, 'bin');
 }
 
-function initialise(bin: string, cluster: string, home: string, password: string, user: number | undefined): void {
+/**
+ * Makes the cluster beside its place and moves it there when it is whole: a `kill -9` of us in between would else leave half
+ * a cluster that no later start can use. An initdb that such a kill left running loses its folder, and ends.
+ */
+function initialise(bin: string, cluster: string, password: string, user: number | undefined, durable: boolean): void {
+  const home = dirname(cluster);
+  for (const name of readdirSync(home))
+    if (name.startsWith('cluster.')) rmSync(join(home, name), { recursive: true, force: true, maxRetries: 20 });
+  const part = `${cluster}.${process.pid}`;
   const file = join(home, 'password.init');
   writeFileSync(file, password, { mode: 0o600 });
   if (user !== undefined) chownSync(file, user, user);
@@ -166,7 +175,7 @@ function initialise(bin: string, cluster: string, home: string, password: string
     join(bin, 'initdb'),
     [
       '-D',
-      cluster,
+      part,
       '-U',
       'crossdock',
       '-A',
@@ -175,13 +184,13 @@ function initialise(bin: string, cluster: string, home: string, password: string
       '-E',
       'UTF8',
       '--locale=C',
-      '--no-sync',
+      ...(durable ? [] : ['--no-sync']),
     ],
     { encoding: 'utf8', ...(user === undefined ? {} : { uid: user, gid: user }) },
   );
   rmSync(file, { force: true });
-  if (made.status === 0) return;
-  rmSync(cluster, { recursive: true, force: true });
+  if (made.status === 0) return renameSync(part, cluster);
+  rmSync(part, { recursive: true, force: true });
   throw new CrossdockError(
     'CROSSDOCK_POSTGRES_INIT',
     `initdb failed: ${(made.error?.message ?? (made.stderr || made.stdout)).trim().split('\n').slice(-3).join(' ')}`,
@@ -290,6 +299,13 @@ function isFree(port: number): Promise<boolean> {
 }
 
 function keep(file: string, make: () => string): string {
-  if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o600 });
+  if (!existsSync(file)) writeWhole(file, make());
   return readFileSync(file, 'utf8').trim();
+}
+
+/** All of it or nothing, also when we are killed: what is kept is read again at every start. */
+function writeWhole(file: string, text: string): void {
+  const part = `${file}.${process.pid}`;
+  writeFileSync(part, text, { mode: 0o600 });
+  renameSync(part, file);
 }
