@@ -1,23 +1,31 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { TcpProxy } from '#testing';
-import { startCluster, startStandBy } from './support/cluster.ts';
+import { startCluster, startStandBy, waitForStandBy, type Cluster, type StandBy } from './support/cluster.ts';
 import { dataFolder, freePort, until } from './support/product.ts';
 import { settled } from './support/records.ts';
-import { ordersAccepted, startRestoredWorld, untilStatus } from './support/restored.ts';
+import { ordersAccepted, startRestoredWorld, untilStatus, type RestoredWorld } from './support/restored.ts';
 import { createdTwice, effects, type Effect } from './support/witness.ts';
 
 const ids = (from: number, count: number): string[] => Array.from({ length: count }, (_, n) => `${from + n}`);
 const created = (done: readonly Effect[]): Effect[] =>
   done.filter(({ operation, document }) => operation === 'create' && document === 'salesOrder');
 
-describe('a stand-by that takes over without the last commits', () => {
+describe('a stand-by that takes over', () => {
   const cleanUp: (() => Promise<unknown> | void)[] = [];
   afterEach(async () => {
     for (const undo of cleanUp.splice(0).reverse()) await undo();
   });
 
-  it('is noticed under a product that keeps running, and nothing is sent before somebody has looked, nor doubled after', async () => {
+  /** A primary and its stand-by, and the product in front of whichever leads. */
+  async function open(): Promise<{
+    primary: Cluster;
+    standBy: StandBy;
+    world: RestoredWorld;
+    failOver(): Promise<void>;
+    accept(): Promise<void>;
+  }> {
     const folder = dataFolder();
     cleanUp.push(() => folder.remove());
     const primary = await startCluster(join(folder.path, 'primary'), await freePort());
@@ -32,6 +40,29 @@ describe('a stand-by that takes over without the last commits', () => {
     const world = await startRestoredWorld(url.href, folder.path);
     cleanUp.push(() => world.close());
 
+    const said = (word: string, pattern: RegExp, ...args: string[]): Promise<string> =>
+      until(
+        () => world.crossdock('restore', ...args),
+        (text) => pattern.test(text),
+        { within: 30_000, what: word },
+      );
+    return {
+      primary,
+      standBy,
+      world,
+      failOver: async () => {
+        await primary.crash();
+        await standBy.promote();
+        behind.port = Number(new URL(standBy.url).port);
+        proxy.reset();
+        await said('the promotion is noticed', /^doubted: .*promoted/);
+      },
+      accept: async () => void (await said('it is accepted', /^accepted/, 'accept')),
+    };
+  }
+
+  it('is noticed under a product that keeps running, and nothing is sent before somebody has looked, nor doubled after: without the last commits', async () => {
+    const { standBy, world, failOver, accept } = await open();
     await world.send(ids(0, 5));
     await untilStatus(world.url, (answer) => settled(answer) && ordersAccepted(answer) === 5, 'the first orders');
     await standBy.catchUp();
@@ -40,35 +71,59 @@ describe('a stand-by that takes over without the last commits', () => {
     await untilStatus(world.url, (answer) => settled(answer) && ordersAccepted(answer) === 10, 'the second orders');
     const before = await effects(world.sandbox);
 
-    await primary.crash();
-    await standBy.promote();
-    behind.port = Number(new URL(standBy.url).port);
-    proxy.reset();
-    await until(
-      () => world.crossdock('restore'),
-      (text) => /^doubted: .*promoted/.test(text),
-      {
-        within: 30_000,
-        what: 'the promotion is noticed',
-      },
-    );
+    await failOver();
     expect((await world.order('10')).status).toBe(503);
     await world.crossdock('restore', 'report');
     await world.send(ids(10, 5)); // repeated by the source
     await untilStatus(world.url, (answer) => ordersAccepted(answer) === 10, 'the repeats are taken in');
     expect(await effects(world.sandbox)).toHaveLength(before.length);
-    await until(
-      () => world.crossdock('restore', 'accept'),
-      (text) => text.startsWith('accepted'),
-      {
-        within: 30_000,
-        what: 'it is accepted',
-      },
-    );
+    await accept();
     await untilStatus(world.url, settled, 'everything settles');
     const after = await effects(world.sandbox);
     expect(createdTwice(after)).toEqual([]);
     expect(created(after)).toHaveLength(10);
     expect(after.filter(({ document }) => document === 'journalEntry')).toHaveLength(10);
   }, 180_000);
+
+  it('has all that was answered where it is synchronous, and what was taken in unanswered is delivered once', async () => {
+    const { primary, world, failOver, accept } = await open();
+    await waitForStandBy(primary);
+    await world.send(ids(0, 5));
+    await untilStatus(world.url, (answer) => settled(answer) && ordersAccepted(answer) === 5, 'the first orders');
+    const answered: string[] = [];
+    let over = false;
+    const sending = (async () => {
+      for (let n = 100; !over; n++) {
+        const answer = await world.order(`${n}`).catch(() => undefined);
+        if (answer?.status === 202) answered.push(`${n}`);
+        else await wait(20);
+      }
+    })();
+    await until(
+      async () => answered.length,
+      (count) => count >= 10,
+      { within: 30_000, what: 'orders are under way' },
+    );
+    await failOver();
+    over = true;
+    await sending;
+    await world.crossdock('restore', 'report');
+    await accept();
+    await untilStatus(
+      world.url,
+      (answer) => answer.capture.pending === 0 && answer.outbox.unpublished === 0,
+      'what was taken in is on its way',
+    );
+    for (const id of answered) expect((await world.order(id)).status).toBe(200); // known: nothing has to be sent again
+    await world.send(answered); // and now their customers come
+    await untilStatus(
+      world.url,
+      (answer) => answer.flows.find(({ name }) => name === 'orders')!.finished['delivered']! >= 5 + answered.length,
+      'all that was answered is delivered',
+    );
+    const done = await effects(world.sandbox);
+    expect(createdTwice(done)).toEqual([]);
+    const keys = new Set(created(done).map(({ key }) => key));
+    expect(answered.filter((id) => !keys.has(`acme:order:acme-o${id}`))).toEqual([]);
+  }, 240_000);
 });

@@ -78,7 +78,23 @@ export interface StandBy extends Cluster {
   promote(): Promise<void>;
 }
 
-/** A streaming stand-by, asynchronous. */
+/** From now on nothing is committed, hence answered, before a stand-by has it on disk. */
+export async function waitForStandBy(primary: Cluster): Promise<void> {
+  const database = await Database.open({ url: primary.url, name: 'stand-by', max: 1 });
+  try {
+    await database.query("alter system set synchronous_standby_names = '*'");
+    await database.query('select pg_reload_conf()');
+    await until(
+      () => database.query<{ n: bigint }>("select count(*) as n from pg_stat_replication where sync_state = 'sync'"),
+      ([row]) => row!.n === 1n,
+      { within: 30_000, what: 'the stand-by is synchronous' },
+    );
+  } finally {
+    await database.close();
+  }
+}
+
+/** A streaming stand-by, asynchronous unless `waitForStandBy` is asked. */
 export async function startStandBy(primary: Cluster, data: string, port: number): Promise<StandBy> {
   mkdirSync(join(data, 'postgres'), { recursive: true });
   const folder = join(data, 'postgres/cluster');
