@@ -9,6 +9,8 @@ import { Postgres } from './postgres.ts';
 export interface WorldOptions {
   /** default: the log in PostgreSQL */
   log?: 'postgres' | 'kafka';
+  /** where Kafka keeps its data; default: with everything else of this world */
+  kafkaData?: string;
   /** each stage a process of its own, two of relay, mapper and delivery; default: all in one process */
   stages?: boolean;
   /** lines of the example configuration, replaced after `QUICK` */
@@ -71,7 +73,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     undo.push(() => folder.remove());
     const postgres = await Postgres.start(folder.path);
     undo.push(() => postgres.stop());
-    const kafka = options.log === 'kafka' ? await Kafka.start(folder.path) : undefined;
+    const kafka = options.log === 'kafka' ? await Kafka.start(options.kafkaData ?? folder.path) : undefined;
     undo.push(() => kafka?.stop());
     const sandboxPort = await freePort();
     const toTargets = await TcpProxy.open({ host: '127.0.0.1', port: sandboxPort });
