@@ -36,29 +36,31 @@ with input as (
     lane_id bigint, token bigint, delivery_id bigint, operation text, request_key text, target_id text, body text,
     request_hash text, content_hash text, absent boolean, revision integer, give_up_ms integer)
 ), mine as (
-  select l.id, x.* from input x join (
+  select x.* from input x join (
     select id, token from lane where id = any(array(select lane_id from input)) and holder = $2 order by id for update
   ) l on l.id = x.lane_id and l.token = x.token where may_send()
 ), moved as (
   update delivery d set status = 'IN_FLIGHT', attempts = attempts + 1, attempt_n = attempt_n + 1, changed_at = clock_timestamp()
     from mine m
    where d.id = m.delivery_id and d.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'HELD_PERIOD', 'PARKED') and d.revision = m.revision
-  returning d.id, d.attempt_n, m.lane_id, d.key, d.hop_count, d.event_type
+  -- with all that the statements below need: they join nothing that another one returned (see SETTLE)
+  returning d.id, d.attempt_n, d.key, d.hop_count, d.event_type, m.*
 ), leased as (
   update lane l set doubt = m.id, until = clock_timestamp() + $3 * interval '1 ms', due_at = clock_timestamp() + $3 * interval '1 ms'
     from moved m where l.id = m.lane_id
 ), closed as (
-  update attempt a set doubt = 'absent' from mine m join moved d on d.id = m.delivery_id
-   where m.absent and a.delivery_id = m.delivery_id and a.doubt = 'open'
+  update attempt a set doubt = 'absent' from moved m
+   where m.absent and a.delivery_id = m.id and a.doubt = 'open'
 ), noted as (
   insert into own_write as own (key, hops)
   select key, max(hop_count) + 1 from moved where event_type like '${RESULT_TYPE}%' group by key order by key
   on conflict (key) do update set hops = greatest(own.hops, excluded.hops)
+), written as (
+  insert into attempt (delivery_id, n, revision, operation, request_key, target_id, body, request_hash, content_hash, token,
+                       holder, gave_up_at)
+  select id, attempt_n, revision, operation, request_key, target_id, body, decode(request_hash, 'hex'),
+         decode(content_hash, 'hex'), token, $2, clock_timestamp() + give_up_ms * interval '1 ms'
+    from moved
 )
-insert into attempt (delivery_id, n, revision, operation, request_key, target_id, body, request_hash, content_hash, token,
-                     holder, gave_up_at)
-select m.delivery_id, d.attempt_n, m.revision, m.operation, m.request_key, m.target_id, m.body, decode(m.request_hash, 'hex'),
-       decode(m.content_hash, 'hex'), m.token, $2, clock_timestamp() + m.give_up_ms * interval '1 ms'
-  from mine m join moved d on d.id = m.delivery_id
-returning (select lane_id from moved where moved.id = attempt.delivery_id) as lane_id, n`,
+select lane_id, attempt_n as n from moved`,
 };

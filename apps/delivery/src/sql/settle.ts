@@ -91,7 +91,7 @@ export const RESULT_COLUMNS = `d.lane_id, d.id, d.status, d.tenant, d.flow, d.co
 /** A person may say of an older fact that it was posted: that does not take the newest one back. */
 const NEWEST = `(not x.effect or l.applied_version is null or
           (coalesce(d.source_version, -1), d.aggregate_version) >= (l.applied_source_version, l.applied_version))`;
-const ADVANCES = '(m.effect and m.newest)';
+const ADVANCES = '(d.effect and d.newest)';
 
 /** Dropping a revision of something delivered leaves it delivered. */
 const DROPPED = `(m.before is not null and m.status in ('SKIPPED_NOCHANGE', 'SKIPPED_STALE', 'IGNORED', 'CANCELLED'))`;
@@ -156,40 +156,40 @@ with input as (
                             then clock_timestamp() end
     from mine m where d.id = m.delivery_id
   returning ${RESULT_COLUMNS}, m.http_status, m.before is not null as again, ${DROPPED} as dropped,
-    coalesce(${SAYS} = m.reported_before, false) as told
+    coalesce(${SAYS} = m.reported_before, false) as told,
+    -- with all that the statements below need: a join of what two of them returned is planned as one of single rows, and walks
+    -- over the whole of one for each row of the other
+    m.mine_id, m.newest, m.effect, m.unposts, m.forgets, m.operation, m.by, m.due_ms, m.keeps_doubt, m.taint_ms, m.request_hash,
+    m.cancelled, m.posted, decode(m.acknowledged, 'hex') as acknowledged, m.target_id as binds
 ), ledger as (
   insert into applied (connection, document, key, aggregate_version, revision, operation, delivery_id, document_id, target_id, body_hash)
-  select d.connection, d.document, d.key, d.aggregate_version, d.revision, m.operation, d.id, d.document_id, d.target_id,
-         decode(m.acknowledged, 'hex')
-    from delivered d join mine m on m.delivery_id = d.id where (m.effect or m.unposts) and m.operation is not null
+  select connection, document, key, aggregate_version, revision, operation, id, document_id, target_id, acknowledged
+    from delivered where (effect or unposts) and operation is not null
   on conflict do nothing
 ), bound as (
   insert into xref (connection, document, key, target_id, bound_by)
-  select d.connection, d.document, d.key, m.target_id, m.by
-    from delivered d join mine m on m.delivery_id = d.id where m.target_id is not null and m.newest
+  select connection, document, key, binds, by from delivered where binds is not null and newest
   on conflict (connection, document, key) do update set target_id = excluded.target_id, bound_by = excluded.bound_by,
          bound_at = clock_timestamp() where xref.target_id <> excluded.target_id
-), released as (
-  update lane l set holder = null, until = null, wake = false,
-         due_at = case when l.wake then clock_timestamp() when m.due_ms is null then null
-                       else clock_timestamp() + m.due_ms * interval '1 ms' end,
-         doubt = case when m.keeps_doubt then l.doubt else null end,
-         tainted_until = case when m.taint_ms is null then l.tainted_until
-                              else greatest(l.tainted_until, clock_timestamp() + m.taint_ms * interval '1 ms') end,
-         tainted_request = case when m.taint_ms is null then l.tainted_request else decode(m.request_hash, 'hex') end,
-         applied_source_version = case when ${ADVANCES} then coalesce(d.source_version, -1) else l.applied_source_version end,
-         applied_version = case when ${ADVANCES} then d.aggregate_version else l.applied_version end,
-         applied_revision = case when ${ADVANCES} then d.revision else l.applied_revision end,
-         acknowledged = case when not m.newest then l.acknowledged when m.acknowledged is not null then decode(m.acknowledged, 'hex')
-                             when m.forgets then null else l.acknowledged end,
-         cancelled = case when m.newest then coalesce(m.cancelled, l.cancelled) else l.cancelled end,
-         posted = case when not m.newest then l.posted when m.unposts then null else coalesce(m.posted, l.posted) end,
-         posted_delivery = case when not m.newest then l.posted_delivery when m.unposts then null
-                                when m.posted is not null then d.id else l.posted_delivery end,
-         posted_revision = case when not m.newest then l.posted_revision when m.unposts then null
-                                when m.posted is not null then d.revision else l.posted_revision end
-    from mine m join delivered d on d.id = m.delivery_id where l.id = m.mine_id
-  returning l.id
 )
-select d.* from delivered d join released r on r.id = d.lane_id`,
+update lane l set holder = null, until = null, wake = false,
+       due_at = case when l.wake then clock_timestamp() when d.due_ms is null then null
+                     else clock_timestamp() + d.due_ms * interval '1 ms' end,
+       doubt = case when d.keeps_doubt then l.doubt else null end,
+       tainted_until = case when d.taint_ms is null then l.tainted_until
+                            else greatest(l.tainted_until, clock_timestamp() + d.taint_ms * interval '1 ms') end,
+       tainted_request = case when d.taint_ms is null then l.tainted_request else decode(d.request_hash, 'hex') end,
+       applied_source_version = case when ${ADVANCES} then coalesce(d.source_version, -1) else l.applied_source_version end,
+       applied_version = case when ${ADVANCES} then d.aggregate_version else l.applied_version end,
+       applied_revision = case when ${ADVANCES} then d.revision else l.applied_revision end,
+       acknowledged = case when not d.newest then l.acknowledged when d.acknowledged is not null then d.acknowledged
+                           when d.forgets then null else l.acknowledged end,
+       cancelled = case when d.newest then coalesce(d.cancelled, l.cancelled) else l.cancelled end,
+       posted = case when not d.newest then l.posted when d.unposts then null else coalesce(d.posted, l.posted) end,
+       posted_delivery = case when not d.newest then l.posted_delivery when d.unposts then null
+                              when d.posted is not null then d.id else l.posted_delivery end,
+       posted_revision = case when not d.newest then l.posted_revision when d.unposts then null
+                              when d.posted is not null then d.revision else l.posted_revision end
+  from delivered d where l.id = d.mine_id
+returning ${RESULT_COLUMNS}, d.http_status, d.again, d.dropped, d.told`,
 };
