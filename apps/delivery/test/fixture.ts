@@ -42,6 +42,8 @@ export function fixture() {
 
 export const attemptsOf = (w: World, event: string): Promise<Record<string, unknown>[]> =>
   w.database.query(
-    'select a.* from attempt a join delivery d on d.id = a.delivery_id where d.event_id = $1 order by a.n',
+    `select a.*, case when a.body_of_revision then r.body else a.body end as body
+       from attempt a join delivery d on d.id = a.delivery_id left join revision r on r.delivery_id = a.delivery_id and r.n = a.revision
+      where d.event_id = $1 order by a.n`,
     [event],
   );

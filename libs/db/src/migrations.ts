@@ -6,6 +6,7 @@ import { History0005 } from './migrations/0005-history.ts';
 import { RelayShards0006 } from './migrations/0006-relay-shards.ts';
 import { LargeReplays0007 } from './migrations/0007-large-replays.ts';
 import { ClosedPeriods0008 } from './migrations/0008-closed-periods.ts';
+import { CheapDeliveries0009 } from './migrations/0009-cheap-deliveries.ts';
 
 /** In order. A new one goes at the end; what is released is never edited. */
 export const MIGRATIONS = [
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   RelayShards0006,
   LargeReplays0007,
   ClosedPeriods0008,
+  CheapDeliveries0009,
 ];

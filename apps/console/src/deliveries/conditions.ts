@@ -11,7 +11,10 @@ export function conditionsOf(filter: DeliveryFilter, params: unknown[]): string[
   where(filter.flow, (p) => `d.flow = ${p}`);
   where(filter.target, (p) => `d.connection = ${p}`);
   where(filter.statuses, (p) => `d.status = any(${p}::text[])`);
-  if (filter.statuses?.every((status) => !FINISHED.has(status))) conditions.push(UNFINISHED_SQL); // the partial index
+  // the partial indexes
+  if (filter.statuses?.every((status) => !FINISHED.has(status))) conditions.push(UNFINISHED_SQL);
+  if (filter.statuses?.every((status) => FINISHED.has(status)))
+    where(filter.statuses, (p) => `d.ended = any(${p}::text[])`);
   where(filter.errorClass, (p) => `d.error_class = ${p}`);
   where(filter.keys, (p) => `d.key = any(${p}::text[])`);
   where(filter.entity, (p) => `d.entity = ${p}`);

@@ -9,10 +9,13 @@ export interface DeliveryCount {
 }
 
 /**
- * Every delivery, by flow and status. Read from the index delivery_by_status alone: about 0.1 s for a million rows that
- * have been vacuumed.
+ * Every delivery, by flow and status. What is finished is read from the index delivery_ended alone: about 0.1 s for a million
+ * rows that have been vacuumed; of what is not, the rows.
  */
-const SQL = `select flow, status, adopted, count(*)::int as count from delivery group by flow, status, adopted`;
+const SQL = `
+  select flow, ended as status, adopted, count(*)::int as count from delivery where ended is not null group by flow, ended, adopted
+  union all
+  select flow, status, adopted, count(*)::int from delivery where ended is null group by flow, status, adopted`;
 
 export const deliveryCounts = (db: Queryable): Promise<DeliveryCount[]> => db.query<DeliveryCount>(SQL);
 

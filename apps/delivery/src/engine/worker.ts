@@ -2,6 +2,7 @@ import type { Connection, Target } from '#contracts';
 import type { Logger, Metrics } from '#platform';
 import type { SchemaSet } from '#schema';
 import { repeatWord } from '../core/resolver.ts';
+import type { BegunAttempt } from '../sql/begin-attempts.ts';
 import { ORDER_SERVED } from '../sql/budget.ts';
 import { ENSURE_CONNECTION } from '../sql/connection.ts';
 import { Ahead } from './ahead.ts';
@@ -298,7 +299,7 @@ export class Worker {
           operation: request.operation,
           request_key: request.requestKey,
           target_id: request.targetId,
-          body: request.body,
+          ...bodyOf(work.delivery.body, request.body),
           request_hash: request.requestHash,
           content_hash: request.contentHash,
           absent,
@@ -447,3 +448,7 @@ export class Worker {
     this.#wakeTimers.add(timer);
   }
 }
+
+/** A request whose bytes are the revision's own refers to them. */
+const bodyOf = (revision: string | null, body: string | null): Pick<BegunAttempt, 'body' | 'body_of_revision'> =>
+  body !== null && body === revision ? { body: null, body_of_revision: true } : { body, body_of_revision: false };

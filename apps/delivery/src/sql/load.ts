@@ -118,7 +118,9 @@ export interface AttemptRow {
 export const ATTEMPTS: Statement = {
   name: 'delivery-attempts',
   text: `
-select delivery_id, n, revision, operation, request_key, target_id, body, encode(request_hash, 'hex') as request_hash,
-       encode(content_hash, 'hex') as content_hash, started_at, gave_up_at, outcome, doubt, looked_at, late_outcome, late_target_id
-  from attempt where delivery_id = any($1::bigint[]) order by delivery_id, n`,
+select a.delivery_id, a.n, a.revision, a.operation, a.request_key, a.target_id, case when a.body_of_revision then r.body else a.body end as body,
+       encode(a.request_hash, 'hex') as request_hash, encode(a.content_hash, 'hex') as content_hash, a.started_at, a.gave_up_at, a.outcome,
+       a.doubt, a.looked_at, a.late_outcome, a.late_target_id
+  from attempt a left join revision r on a.body_of_revision and r.delivery_id = a.delivery_id and r.n = a.revision
+ where a.delivery_id = any($1::bigint[]) order by a.delivery_id, a.n`,
 };

@@ -9,8 +9,11 @@ export const POSTED_BODIES: Statement = {
   text: `
 select l.id as lane_id, a.body from lane l
   cross join lateral (
-    select body from attempt
-     where delivery_id = l.posted_delivery and revision = l.posted_revision and operation in ('create', 'write') and body is not null
+    select case when body_of_revision then (select r.body from revision r where r.delivery_id = attempt.delivery_id and r.n = attempt.revision)
+                else body end as body
+      from attempt
+     where delivery_id = l.posted_delivery and revision = l.posted_revision and operation in ('create', 'write')
+       and (body is not null or body_of_revision)
      -- all of them have the same bytes
      order by n limit 1
   ) a
