@@ -31,8 +31,8 @@ export function createMeter(options: MeterOptions): Meter {
   let circuit = measure(options);
   return {
     record(kind, durationMs) {
-      const failed = kind === 'failure' || durationMs >= options.slowMs;
-      circuit.fire(failed).catch(() => undefined); // what it reports is what we told it
+      if (kind === 'failure' || durationMs >= options.slowMs) fail(circuit);
+      else succeed(circuit);
     },
     tripped: () => circuit.opened,
     reset() {
@@ -42,15 +42,25 @@ export function createMeter(options: MeterOptions): Meter {
   };
 }
 
-function measure(options: MeterOptions): CircuitBreaker<[boolean], never> {
-  // Both ends are thrown at once and `errorFilter` says which one is a success: opossum counts a throw synchronously and
-  // a resolved promise a tick later, and `tripped()` must be true right after the call that tripped it.
-  const end = (failed: boolean): Promise<never> => {
-    throw failed ? FAILED : WELL;
+/** What a call that went well would tell its listeners, without the promises and the errors around it: almost every call does. */
+function succeed(circuit: Circuit): void {
+  circuit.emit('fire', []);
+  circuit.emit('success', undefined, 0);
+}
+
+/** opossum counts a throw synchronously: `tripped()` must be true right after the call that tripped it. */
+function fail(circuit: Circuit): void {
+  circuit.fire().catch(() => undefined); // what it reports is what we told it
+}
+
+type Circuit = CircuitBreaker<[], never>;
+
+function measure(options: MeterOptions): Circuit {
+  const end = (): Promise<never> => {
+    throw FAILED;
   };
   return new CircuitBreaker(end, {
     timeout: false,
-    errorFilter: (ended: unknown) => ended === WELL,
     rollingCountTimeout: options.windowMs,
     rollingCountBuckets: 10,
     rollingPercentilesEnabled: false,
@@ -62,5 +72,4 @@ function measure(options: MeterOptions): CircuitBreaker<[boolean], never> {
   });
 }
 
-const WELL = new Error('ended well');
 const FAILED = new Error('failed');

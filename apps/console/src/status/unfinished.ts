@@ -13,7 +13,7 @@ export interface Unfinished {
   oldest: Date;
 }
 
-/** The words of the partial index delivery_open, so that the planner sees it. */
+/** The words of the partial index delivery_lane_open, so that the planner sees it. */
 export const UNFINISHED_SQL = 'ended is null';
 
 /** What is not finished, from the partial index: the cost follows the backlog, not the history. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import type { Operation } from '#contracts';
 
 /**
@@ -19,7 +19,7 @@ export function requestKey(of: {
   return parts.join(':');
 }
 
-export const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
+export const hash = (text: string): string => digest('sha256', text, 'hex');
 
 /** What "other bytes" means: another operation or another body. */
 export const requestHash = (operation: Operation, body: string | null): string => hash(`${operation}\n${body ?? ''}`);

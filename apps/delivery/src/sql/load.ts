@@ -61,25 +61,25 @@ select ${LANE_AND_DELIVERY}
   from lane l
   left join xref x on x.connection = l.connection and x.document = l.document and x.key = l.key
   left join lateral (
-    (select * from delivery where id = l.doubt)
+    (select *, true as first from delivery where id = l.doubt)
     union all
     -- newest by the source's version, then by arrival: it supersedes the others
-    (select * from delivery
+    (select *, true from delivery
       where lane_id = l.id and l.doubt is null and l.document <> all($2::text[])
         and ${UNFINISHED} and status in ('PENDING', 'RETRY_WAIT', 'HELD_PERIOD')
       order by coalesce(source_version, -1) desc, aggregate_version desc limit 1)
     union all
-    (select * from delivery
+    (select *, true from delivery
       where lane_id = l.id and l.doubt is null and l.document <> all($2::text[])
         and ${UNFINISHED} and status = 'PARKED'
       order by coalesce(source_version, -1) desc, aggregate_version desc limit 1)
     union all
-    -- facts strictly in the order of arrival; the second one says whether more waits behind the first
-    (select * from delivery
+    -- facts strictly in the order of arrival; the second one says whether more waits behind the first, without its body
+    (select *, row_number() over (order by aggregate_version, id) = 1 from delivery
       where lane_id = l.id and l.doubt is null and l.document = any($2::text[]) and ${UNFINISHED}
-      order by aggregate_version limit 2)
+      order by aggregate_version, id limit 2)
   ) d on true
-  left join revision r on r.delivery_id = d.id and r.n = d.revision
+  left join revision r on d.first and r.delivery_id = d.id and r.n = d.revision
  where l.id = any($1::bigint[])`,
 };
 

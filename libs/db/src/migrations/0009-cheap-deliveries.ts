@@ -20,8 +20,8 @@ export class CheapDeliveries0009 implements MigrationInterface {
       drop index delivery_lane_open;
       drop index delivery_open;
       drop index delivery_by_status;
+      -- By lane for delivery; as a whole for whoever counts and shows what is unfinished.
       create index delivery_lane_open on delivery (lane_id, aggregate_version) where ended is null;
-      create index delivery_open on delivery (flow, accepted_at) where ended is null;
       -- Counting what is finished and paging through it: read from the index alone.
       create index delivery_ended on delivery (ended, flow, id) include (adopted) where ended is not null;
 
@@ -32,6 +32,10 @@ export class CheapDeliveries0009 implements MigrationInterface {
       -- null together with body_of_revision: the bytes are those of the revision, as they are most of the time
       alter table attempt add column body_of_revision boolean not null default false;
 
+      -- With the connection in front it was as good as the primary key to a plan made while the table was empty, which then read all
+      -- records of a connection for each lane.
+      drop index xref_target;
+      create index xref_target on xref (target_id, connection);
       alter table xref set (fillfactor = 70);
       alter table dependency set (fillfactor = 70);
       alter table result_version set (fillfactor = 70);
