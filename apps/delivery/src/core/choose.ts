@@ -52,12 +52,7 @@ function newest(open: readonly Delivery[]): Delivery | undefined {
 
 function oldest(open: readonly Delivery[]): Delivery | undefined {
   let found: Delivery | undefined;
-  for (const delivery of open) if (found === undefined || isBefore(delivery, found)) found = delivery;
+  for (const delivery of open)
+    if (found === undefined || delivery.version.aggregate < found.version.aggregate) found = delivery;
   return found;
-}
-
-/** Two flows may make one event into facts of one lane. The load statement has the same order. */
-function isBefore({ id, version }: Delivery, other: Delivery): boolean {
-  const { aggregate } = other.version;
-  return version.aggregate < aggregate || (version.aggregate === aggregate && id < other.id);
 }

@@ -49,6 +49,10 @@ const LANE_AND_DELIVERY = `clock_timestamp() as now, l.id as lane_id, l.doubt, l
        d.delivered_revision, d.attempt_n,
        r.body, r.open, r.create_only`;
 
+/** A row is wide: what is handed through a union is copied column by column. */
+const OF_DELIVERY = `id, document_id, flow, kind, status, aggregate_version, source_version, revision, step, next_attempt_at,
+  error_class, review, reason, hop_count, adopted, reversed, delivered_revision, attempt_n`;
+
 /**
  * The lanes $1, just claimed, with what may be worked on: the delivery in doubt alone if there is one; of a `state` the
  * newest waiting and the newest parked; of a fact (document types $2) the oldest unfinished. A statement of its own after
@@ -61,23 +65,23 @@ select ${LANE_AND_DELIVERY}
   from lane l
   left join xref x on x.connection = l.connection and x.document = l.document and x.key = l.key
   left join lateral (
-    (select *, true as first from delivery where id = l.doubt)
+    (select ${OF_DELIVERY}, true as first from delivery where id = l.doubt)
     union all
     -- newest by the source's version, then by arrival: it supersedes the others
-    (select *, true from delivery
+    (select ${OF_DELIVERY}, true from delivery
       where lane_id = l.id and l.doubt is null and l.document <> all($2::text[])
         and ${UNFINISHED} and status in ('PENDING', 'RETRY_WAIT', 'HELD_PERIOD')
       order by coalesce(source_version, -1) desc, aggregate_version desc limit 1)
     union all
-    (select *, true from delivery
+    (select ${OF_DELIVERY}, true from delivery
       where lane_id = l.id and l.doubt is null and l.document <> all($2::text[])
         and ${UNFINISHED} and status = 'PARKED'
       order by coalesce(source_version, -1) desc, aggregate_version desc limit 1)
     union all
     -- facts strictly in the order of arrival; the second one says whether more waits behind the first, without its body
-    (select *, row_number() over (order by aggregate_version, id) = 1 from delivery
+    (select ${OF_DELIVERY}, rank() over (order by aggregate_version) = 1 from delivery
       where lane_id = l.id and l.doubt is null and l.document = any($2::text[]) and ${UNFINISHED}
-      order by aggregate_version, id limit 2)
+      order by aggregate_version limit 2)
   ) d on true
   left join revision r on d.first and r.delivery_id = d.id and r.n = d.revision
  where l.id = any($1::bigint[])`,
