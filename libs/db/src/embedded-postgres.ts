@@ -1,5 +1,5 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -7,6 +7,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -93,8 +94,8 @@ export async function removeEmbeddedPostgres(dataDir: string): Promise<void> {
 }
 
 /**
- * The folder PostgreSQL lives in. Root's own folders are often closed to others; then a folder under /var/tmp with a name
- * derived from ours is used, and ours says where.
+ * The folder PostgreSQL lives in. Root's own folders are often closed to others; then a folder under /var/tmp is used, and
+ * ours says where.
  */
 function reachableHome(dataDir: string): string {
   mkdirSync(dataDir, { recursive: true });
@@ -106,11 +107,8 @@ function reachableHome(dataDir: string): string {
     if (process.getuid?.() === 0) chownSync(inside, NOBODY, NOBODY);
     return inside;
   }
-  const outside = join(
-    '/var/tmp',
-    `crossdock-postgres-${createHash('sha256').update(dataDir).digest('hex').slice(0, 12)}`,
-  );
-  mkdirSync(outside, { recursive: true, mode: 0o700 });
+  // a name of its own: whoever removes our folder by hand to start over must not meet the database that belonged to it
+  const outside = mkdtempSync('/var/tmp/crossdock-postgres-');
   chownSync(outside, NOBODY, NOBODY);
   writeWhole(pointer, outside + '\n');
   return outside;
