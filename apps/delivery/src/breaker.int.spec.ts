@@ -55,6 +55,51 @@ describe('the breaker', () => {
     guard.stop();
   });
 
+  it('says why it stays open when the target answers and refuses its probe, and forgets it when it closes', async () => {
+    const w = await at.world();
+    const { database, connection, target } = w;
+    const said: string[] = [];
+    const log = { ...logger('test'), warn: (_: unknown, line: string) => void said.push(line), info: () => {} };
+    await database.query(
+      `insert into connection_state (connection, breaker, probe_at) values ($1, 'open', clock_timestamp())`,
+      [connection.name],
+    );
+    const guard = new Guard({
+      database,
+      connection,
+      target,
+      budget: new Budget(database, connection),
+      holder: 'me',
+      log: log as unknown as ReturnType<typeof logger>,
+      reauthMs: 50,
+      changed: () => {},
+    });
+    const reason = async (): Promise<string | null> =>
+      (
+        await database.query<{ reason: string | null }>('select reason from connection_state where connection = $1', [
+          connection.name,
+        ])
+      )[0]!.reason;
+    const probedAgain = async (): Promise<void> => {
+      await set(w, 'probe_at = clock_timestamp()');
+      await guard.refresh();
+      await guard.tick();
+    };
+    target.probeAnswer = { ok: false, message: 'connection refused' };
+    await guard.tick();
+    expect([await reason(), said]).toEqual(['connection refused', []]);
+    target.probeAnswer = { ok: false, httpStatus: 404, message: 'the probe answered 404' };
+    await probedAgain();
+    await probedAgain();
+    expect(await reason()).toBe('the probe answered 404');
+    expect(said).toEqual([expect.stringContaining('refuses the probe (the probe answered 404)')]);
+    target.probeAnswer = { ok: true };
+    await probedAgain();
+    await guard.nothingToTry();
+    expect([await breaker(w), await reason()]).toEqual(['closed', null]);
+    guard.stop();
+  });
+
   it('belongs to whoever probed last', async () => {
     const { w, guard } = await halfOpen();
     await set(w, `probe_holder = 'other'`);

@@ -77,6 +77,8 @@ export class Guard {
   #changedAt = 0;
   #trial: { since: number } | undefined;
   #busy = false;
+  /** that the target refuses the probe was said in this outage */
+  #saidRefused = false;
 
   constructor(options: GuardOptions) {
     this.#options = options;
@@ -219,7 +221,8 @@ export class Guard {
         log.info({ connection: connection.name }, `${connection.name} takes our credentials again`);
       } else await database.query(POSTPONE_PROBE, [connection.name, holder, reauthMs]);
     } else if (answer !== undefined && !answer.ok) {
-      await database.query(REOPEN_BREAKER, [connection.name, holder, this.#wait(row.probe_count)]);
+      this.#probeFailed(answer);
+      await database.query(REOPEN_BREAKER, [connection.name, holder, this.#wait(row.probe_count), answer.message]);
     } else [half] = await database.query(HALF_OPEN, [connection.name, holder, connection.timeoutMs + turn]);
     if (half !== undefined) this.#trial = { since };
     await this.#refreshed();
@@ -233,10 +236,23 @@ export class Guard {
       const [closed] = await database.query(CLOSE_BREAKER, [connection.name, holder]);
       if (closed !== undefined) await database.query(BRING_FORWARD, [connection.name]);
       this.#meter.reset();
+      this.#saidRefused = false;
       log.info({ connection: connection.name }, `${connection.name} answers again: breaker closed`);
-    } else await database.query(REOPEN_BREAKER, [connection.name, holder, this.#wait(this.#row.probe_count)]);
+    } else await database.query(REOPEN_BREAKER, [connection.name, holder, this.#wait(this.#row.probe_count), null]);
     await this.#refreshed();
     changed();
+  }
+
+  /** A target that is back and refuses its probe would stay out for good, and nobody would know why. Said once an outage. */
+  #probeFailed({ httpStatus, message }: ProbeResult & { ok: false }): void {
+    const { connection, log } = this.#options;
+    const refused = httpStatus !== undefined && httpStatus >= 400 && httpStatus < 500;
+    if (refused && !this.#saidRefused)
+      log.warn(
+        { connection: connection.name, httpStatus },
+        `${connection.name} answers, and refuses the probe (${message}): nothing is sent until it answers 2xx; see its settings.probe`,
+      );
+    this.#saidRefused ||= refused;
   }
 
   #refreshed(): Promise<void> {

@@ -75,7 +75,7 @@ export const CLOSE_BREAKER: Statement = {
   name: 'delivery-close-breaker',
   text: `
 update connection_state set breaker = 'closed', breaker_since = clock_timestamp(), probe_at = null, probe_holder = null,
-       probe_count = 0, changed_at = clock_timestamp()
+       probe_count = 0, reason = case when state = 'active' then null else reason end, changed_at = clock_timestamp()
  where connection = $1 and probe_holder = $2 and breaker <> 'closed' returning 1 as ok`,
 };
 
@@ -100,12 +100,12 @@ with lanes as (
 update lane l set due_at = clock_timestamp() from lanes where l.id = lanes.id returning l.id`,
 };
 
-/** It did not: open again, next probe in $3 ms. */
+/** It did not: open again, next probe in $3 ms; $4 says what the probe found, where it is known. */
 export const REOPEN_BREAKER: Statement = {
   name: 'delivery-reopen-breaker',
   text: `
 update connection_state set breaker = 'open', probe_at = clock_timestamp() + $3 * interval '1 ms', probe_holder = null,
-       changed_at = clock_timestamp()
+       reason = case when state = 'active' then coalesce($4, reason) else reason end, changed_at = clock_timestamp()
  where connection = $1 and probe_holder = $2 and breaker <> 'closed' returning 1 as ok`,
 };
 
