@@ -110,10 +110,11 @@ describe('the rate of a connection that is told to slow down', () => {
     let answered = false;
     const moment = new Promise<void>((resolve) => (answer = resolve)).then(() => (answered = true));
     // who took what before the other came has more than its share: then the last one waits for the answer to the others
-    const patience = setTimeout(() => answer(), 2_000);
+    let patience: NodeJS.Timeout | undefined;
     w.target.write = async (request) => {
       if (answered) return write(request);
       request.onRequestStart();
+      patience ??= setTimeout(() => answer(), 2_000);
       if (++refused === 4) answer();
       await moment;
       return slowDown(200);
