@@ -74,6 +74,11 @@ export class PeerProcess {
     }
   }
 
+  /** Stands still from now on, or goes on; one that has ended is left alone. */
+  pause(still: boolean): void {
+    this.#child.kill(still ? 'SIGSTOP' : 'SIGCONT');
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined) return;
     const exited = once(this.#child, 'exit');
