@@ -8,35 +8,29 @@ import { SCHEMA, type Statement } from '#db';
 export const READ_SHARD: Statement = {
   name: 'outbox-read-shard',
   text: `
-    select seen.xmin, seen.drawn, row.*
+    select id, not own as "foreign", case when own then topic end as topic, case when own then key end as key,
+      case when own then headers end as headers, case when own then payload end as payload, appended_at,
+      null::text as xmin, null::bigint as drawn
     from (
-      select pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
-        (select case when is_called then last_value else 0 end from ${SCHEMA}.outbox_id) as drawn
-    ) as seen
-    left join lateral (
-      select id, not own as "foreign", case when own then topic end as topic, case when own then key end as key,
-        case when own then headers end as headers, case when own then payload end as payload, appended_at, candidates
+      select *, sum(case when own then coalesce(octet_length(payload), 0) else 0 end)
+        over (order by id rows between unbounded preceding and 1 preceding) as before
       from (
-        select *, count(*) over () as candidates, sum(size) over (order by id) - size as before
+        select *, ${SCHEMA}.relay_shard(key, $7) = $6 as own
         from (
-          select *, case when own then coalesce(octet_length(payload), 0) else 0 end as size
-          from (
-            select *, ${SCHEMA}.relay_shard(key, $7) = $6 as own
-            from (
-              (select filled.* from unnest($2::bigint[], $3::bigint[]) as gap (low, high)
-                cross join lateral (
-                  select id, topic, key, headers, payload, appended_at from ${SCHEMA}.outbox
-                  where id between gap.low and gap.high order by id limit $4
-                ) as filled)
-              union all
-              (select id, topic, key, headers, payload, appended_at from ${SCHEMA}.outbox
-                where id > $1 order by id limit $4)
-              order by id limit $4
-            ) as candidate
-          ) as judged
-        ) as measured
-      ) as sized
-      where before < $5
-    ) as row on true
-    order by row.id`,
+          (select filled.* from unnest($2::bigint[], $3::bigint[]) as gap (low, high)
+            cross join lateral (
+              select id, topic, key, headers, payload, appended_at from ${SCHEMA}.outbox
+              where id between gap.low and gap.high order by id limit $4
+            ) as filled)
+          union all
+          (select id, topic, key, headers, payload, appended_at from ${SCHEMA}.outbox
+            where id > $1 order by id limit $4)
+          order by id limit $4
+        ) as candidate
+      ) as judged
+    ) as sized
+    where coalesce(before, 0) < $5
+    union all
+    select null, null, null, null, null, null, null, pg_snapshot_xmin(pg_current_snapshot())::text,
+      (select case when is_called then last_value else 0 end from ${SCHEMA}.outbox_id)`,
 };
