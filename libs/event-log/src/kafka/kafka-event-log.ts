@@ -12,7 +12,7 @@ import type {
 import { unknownTopic } from '../drift.ts';
 import type { TopicAsIs } from '../drift.ts';
 import { partitionOf } from '../partition.ts';
-import { batchBytes, batchLimit, chunksWithin, recordBytes, refuseUnfit } from '../refuse.ts';
+import { batchBytes, batchLimit, Chunks, recordBytes, refuseUnfit } from '../refuse.ts';
 import { TopicWatch } from '../topic-watch.ts';
 import { kafkaClient } from './client.ts';
 import type { KafkaConnection, OnLog } from './client.ts';
@@ -41,6 +41,11 @@ interface Planned {
   partition: number;
   records: LogRecord[];
   batches: SafeMessage[][];
+}
+
+interface Place {
+  records: LogRecord[];
+  split: Chunks<LogRecord>;
 }
 
 /** Batches of this size, because a broker refused one that the topic's settings allow. */
@@ -137,22 +142,26 @@ export class KafkaEventLog implements EventLog {
   /** Everything is checked before anything is sent. */
   async #plan(records: readonly LogRecord[]): Promise<Planned[]> {
     await this.#know(records.map((record) => record.topic));
-    const places = new Map<string, { topic: TopicAsIs; partition: number; records: LogRecord[] }>();
+    const topics = new Map<string, { partitions: number; limit: number; batch: number; places: Place[] }>();
     for (const record of records) {
-      const topic = this.#topics.get(record.topic)!;
-      refuseUnfit(record, this.#limit(topic.name));
-      const partition = partitionOf(record.key, topic.partitions);
-      const name = `${topic.name}/${partition}`;
-      const place = places.get(name) ?? { topic, partition, records: [] };
+      let topic = topics.get(record.topic);
+      if (!topic) {
+        const { name, partitions } = this.#topics.get(record.topic)!;
+        topic = { partitions, limit: this.#limit(name), batch: this.#batchLimit(name), places: [] };
+        topics.set(name, topic);
+      }
+      const bytes = refuseUnfit(record, topic.limit);
+      const place = (topic.places[partitionOf(record.key, topic.partitions)] ??= {
+        records: [],
+        split: new Chunks<LogRecord>(topic.batch),
+      });
       place.records.push(record);
-      places.set(name, place);
+      place.split.add(record, bytes);
     }
-    return [...places.values()].map(({ topic, partition, records: own }) => ({
-      topic: topic.name,
-      partition,
-      records: own,
-      batches: chunksWithin(own, this.#batchLimit(topic.name)),
-    }));
+    return [...topics].flatMap(([topic, { places }]) =>
+      // partitions that get nothing have no place
+      places.flatMap((place, partition) => [{ topic, partition, records: place.records, batches: place.split.chunks }]),
+    );
   }
 
   async #know(names: readonly string[]): Promise<void> {

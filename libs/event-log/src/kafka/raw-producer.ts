@@ -1,12 +1,12 @@
-import { findErrorBy, Producer } from '@platformatic/kafka';
+import { setTimeout as delay } from 'node:timers/promises';
+import { findErrorBy, Producer, produceV8, Writer } from '@platformatic/kafka';
+import type { Connection } from '@platformatic/kafka';
 import { revealed, RETRY_FOR_MS } from './client.ts';
 import type { KafkaConnection } from './client.ts';
+import { PRODUCE, produceRequest } from './record-batch.ts';
+import type { SafeMessage, Sender } from './record-batch.ts';
 
-export interface SafeMessage {
-  key: string;
-  value: Buffer | null;
-  headers: Readonly<Record<string, string>>;
-}
+export type { SafeMessage } from './record-batch.ts';
 
 /** A client's idempotent producer, acks all: what `SafeProducer` needs of it. */
 export interface RawProducer {
@@ -16,13 +16,21 @@ export interface RawProducer {
 }
 
 const RETRY_DELAY_MS = 200;
-/** Header names are few and come with every record. */
-const NAMES = new Map<string, Buffer>();
-const MOST_NAMES = 1_000;
+/** How many brokers are asked for the leaders before the next try. */
+const METADATA_RETRIES = 2;
+const ANSWER_WITHIN_MS = 10_000;
+/** Sequence numbers are 31 bits and begin again at 0. */
+const SEQUENCES = 2 ** 31;
 
-/** One producer id; a thousand records of 1 KiB take it a tenth of the CPU that kafkajs needs (decision 0008). */
+/**
+ * One producer id. Connections (TLS, SASL, framing), metadata and the producer id are `@platformatic/kafka`'s; the requests
+ * are made here (record-batch.ts), and so the sequence numbers and the tries are kept here too (decision 0009).
+ *
+ * A batch keeps its sequence number through all tries, so that the broker knows a repeat. The number moves on with the
+ * acknowledgement alone; after a failure the caller takes another producer.
+ */
 export function rawProducer({ brokers, ssl, sasl }: KafkaConnection): RawProducer {
-  const producer = new Producer<Buffer, Buffer | null, Buffer, Buffer>({
+  const client = new Producer({
     clientId: 'crossdock',
     bootstrapBrokers: [...brokers],
     tls: ssl ? {} : undefined,
@@ -31,30 +39,65 @@ export function rawProducer({ brokers, ssl, sasl }: KafkaConnection): RawProduce
       username: sasl.username,
       password: revealed(sasl.password),
     },
-    idempotent: true,
     autocreateTopics: false,
     connectTimeout: 5_000,
     requestTimeout: 15_000,
-    timeout: 10_000,
+    timeout: ANSWER_WITHIN_MS,
     retries: RETRY_FOR_MS / RETRY_DELAY_MS,
     retryDelay: RETRY_DELAY_MS,
   });
+  const sequences = new Map<string, number>();
+  let identity: Promise<{ producerId: bigint; producerEpoch: number }> | undefined;
+
+  const sendOnce = async (
+    place: { topic: string; partition: number },
+    messages: readonly SafeMessage[],
+    sender: Sender,
+    again: boolean,
+  ): Promise<void> => {
+    const { topic, partition } = place;
+    const metadata = await client.metadata({ topics: [topic], forceUpdate: again, retries: METADATA_RETRIES });
+    const leader = metadata.topics.get(topic)?.partitions[partition]?.leader;
+    // the pool says of a broker that nobody knows that trying again may help
+    const connection = await client.connections.get(metadata.brokers.get(leader ?? -1)!);
+    await produce(connection, () => produceRequest({ ...place, timeoutMs: ANSWER_WITHIN_MS }, messages, sender));
+  };
+
   return {
     send: async (topic, partition, messages) => {
-      await producer.send({
-        idempotent: true, // said here too: only then a failure makes the producer forget its sequence numbers
-        acks: -1,
-        messages: messages.map(({ key, value, headers }) => ({
-          topic,
-          partition,
-          key: Buffer.from(key),
-          value,
-          headers: headerBuffers(headers),
-        })),
-      });
+      const { producerId, producerEpoch } = await (identity ??= client.initIdempotentProducer({}));
+      const place = `${topic}/${partition}`;
+      const sequence = sequences.get(place) ?? 0;
+      const until = performance.now() + RETRY_FOR_MS;
+      for (let again = false; ; again = true) {
+        try {
+          await sendOnce({ topic, partition }, messages, { producerId, producerEpoch, sequence }, again);
+          sequences.set(place, (sequence + messages.length) % SEQUENCES);
+          return;
+        } catch (error) {
+          if (findErrorBy(error as Error, 'canRetry', false) || performance.now() > until) throw error;
+          await delay(RETRY_DELAY_MS);
+        }
+      }
     },
-    close: () => producer.close(),
+    close: () => client.close(),
   };
+}
+
+/** Rejects when the broker refuses the batch, and when its answer does not come. */
+function produce(connection: Connection, request: () => Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    connection.send(
+      PRODUCE.key,
+      PRODUCE.version,
+      // the connection copies it behind its own header before anything else runs
+      () => Writer.create().append(request()),
+      produceV8.parseResponse,
+      false,
+      false,
+      (error) => (error ? reject(error) : resolve()),
+    );
+  });
 }
 
 const MECHANISMS = {
@@ -62,20 +105,6 @@ const MECHANISMS = {
   'scram-sha-256': 'SCRAM-SHA-256',
   'scram-sha-512': 'SCRAM-SHA-512',
 } as const;
-
-function headerBuffers(headers: Readonly<Record<string, string>>): Map<Buffer, Buffer> {
-  const buffers = new Map<Buffer, Buffer>();
-  for (const [name, value] of Object.entries(headers)) buffers.set(nameBuffer(name), Buffer.from(value));
-  return buffers;
-}
-
-function nameBuffer(name: string): Buffer {
-  const known = NAMES.get(name);
-  if (known) return known;
-  const buffer = Buffer.from(name);
-  if (NAMES.size < MOST_NAMES) NAMES.set(name, buffer);
-  return buffer;
-}
 
 /** The broker says that a batch is larger than its topic takes: trying again will not help. */
 export function isTooLarge(error: unknown): boolean {
