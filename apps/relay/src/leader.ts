@@ -1,5 +1,5 @@
 import type { EventLog } from '#contracts';
-import type { Queryable } from '#db';
+import type { Copyable } from '#db';
 import { beat, readOutbox, settle, type Cursor, type Leadership, type Snapshot } from '#outbox';
 import { advance, mark, needsMark } from './cursor.ts';
 import { Pace } from './pace.ts';
@@ -21,7 +21,7 @@ export class Deposed extends Error {}
 
 export interface LeaderOptions {
   /** the session that holds the lock, see `patient`: reading and settling through it end with it */
-  session: Queryable;
+  session: Copyable;
   log: EventLog;
   shard: number;
   leadership: Leadership;

@@ -1,19 +1,21 @@
 import { CrossdockError } from '#contracts';
-import type { Queryable, Statement } from '#db';
+import type { Copyable, Statement } from '#db';
 
 /**
  * A session whose statements wait for each other (one connection takes one at a time: the read ahead, the beat and the
  * settling share it) and do not wait for ever: a connection whose other end is gone says nothing until TCP gives up, a
  * quarter of an hour later. After `ms` without an answer it throws, and whoever holds the session must close it.
  */
-export function patient(session: Queryable, ms: number): Queryable {
+export function patient(session: Copyable, ms: number): Copyable {
   let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(ask: () => Promise<T>): Promise<T> => {
+    const answer = last.then(() => within(ask(), ms));
+    last = answer.catch(() => {});
+    return answer;
+  };
   return {
-    query: <Row>(sql: string | Statement, params?: readonly unknown[]) => {
-      const answer = last.then(() => within(session.query<Row>(sql, params), ms));
-      last = answer.catch(() => {});
-      return answer;
-    },
+    query: <Row>(sql: string | Statement, params?: readonly unknown[]) => inTurn(() => session.query<Row>(sql, params)),
+    copy: (select, row) => inTurn(() => session.copy(select, row)),
   };
 }
 

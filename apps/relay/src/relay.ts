@@ -1,5 +1,5 @@
 import type { EventLog } from '#contracts';
-import type { Database, Queryable, Session } from '#db';
+import type { Copyable, Database, Session } from '#db';
 import { beat, checkSequence, claimLeadership, DOORBELL, joinRelays, unseatFrozen, type Cursor } from '#outbox';
 import { executeCommands } from './commands.ts';
 import { Deposed, lead, pause } from './leader.ts';
@@ -107,7 +107,7 @@ export class Relay {
   }
 
   /** Waits for the leadership on this session, then leads. */
-  async #hold(session: Queryable, works: () => void): Promise<void> {
+  async #hold(session: Copyable, works: () => void): Promise<void> {
     const { database, log, shard = 0, standBy = STAND_BY, batch, surprised } = this.#options;
     const stop = this.#stop.signal;
     await joinRelays(session);

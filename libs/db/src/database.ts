@@ -1,6 +1,8 @@
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { CrossdockError } from '#contracts';
+import { CopyOut } from './copy-out.ts';
+import type { CopiedColumns } from './copy-out.ts';
 import { endClient } from './end-client.ts';
 import { MIGRATIONS } from './migrations.ts';
 import { isUnavailable, isSerialisation } from './failures.ts';
@@ -23,8 +25,14 @@ export interface Queryable {
 
 export type Transaction = Queryable;
 
+/** For a read of many rows: a sixth of what `query` takes of the processor, and planned anew at each call. */
+export interface Copyable extends Queryable {
+  /** Calls `row` for each row of `select`, in the order in which it gives them. It takes no parameters. */
+  copy(select: string, row: (columns: CopiedColumns) => void): Promise<void>;
+}
+
 /** A connection of its own, outside the pool: advisory locks, LISTEN. Ends with `close`. */
-export interface Session extends Queryable {
+export interface Session extends Copyable {
   readonly lost: Promise<Error | undefined>;
   close(): Promise<void>;
 }
@@ -166,6 +174,13 @@ export class Database implements Queryable {
           throw translate(error);
         }
       },
+      copy: async (select, row) => {
+        try {
+          await copy(client, select, row);
+        } catch (error) {
+          throw translate(error);
+        }
+      },
       close: async () => {
         this.#sessions.delete(session);
         await endClient(client);
@@ -201,6 +216,12 @@ async function run<Row>(
       ? await client.query(sql, params as unknown[])
       : await client.query({ name: sql.name, text: sql.text, values: params as unknown[] });
   return result.rows as Row[];
+}
+
+function copy(client: pg.Client, select: string, row: (columns: CopiedColumns) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    client.query(new CopyOut(select, row, (error) => (error ? reject(error as Error) : resolve())));
+  });
 }
 
 function translate(error: unknown): unknown {

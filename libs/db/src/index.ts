@@ -1,3 +1,4 @@
+export type { CopiedColumns } from './copy-out.ts';
 export * from './database.ts';
 export * from './embedded-postgres.ts';
 export * from './failures.ts';

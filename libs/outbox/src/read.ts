@@ -1,6 +1,7 @@
-import { SCHEMA, type Queryable, type Statement } from '#db';
+import type { CopiedColumns, Copyable } from '#db';
 import type { Gap } from './gap.ts';
-import { READ_SHARD } from './read-shard.ts';
+import { readShardSql } from './read-shard.ts';
+import { CANDIDATES, SNAPSHOT, type Reading } from './read-sql.ts';
 
 /** A committed row that the relay has not read yet. */
 export interface UnreadRow {
@@ -36,76 +37,66 @@ export interface Snapshot {
  * all candidates, no sort of whole rows at the end (`readOutbox` puts them in order, which they are). With those a batch of
  * 4,000 rows of 1 KiB went to temporary files twice: 28 ms, and 7 like this (`explain (analyze, buffers)`).
  */
-const READ: Statement = {
-  name: 'outbox-read',
-  text: `
-    select id, topic, key, headers, payload, appended_at, null::text as xmin, null::bigint as drawn
-    from (
-      select *, sum(coalesce(octet_length(payload), 0))
-        over (order by id rows between unbounded preceding and 1 preceding) as before
-      from (
-        (select filled.* from unnest($2::bigint[], $3::bigint[]) as gap (low, high)
-          cross join lateral (
-            select id, topic, key, headers, payload, appended_at from ${SCHEMA}.outbox
-            where id between gap.low and gap.high order by id limit $4
-          ) as filled)
-        union all
-        (select id, topic, key, headers, payload, appended_at from ${SCHEMA}.outbox
-          where id > $1 order by id limit $4)
-        order by id limit $4
-      ) as candidate
-    ) as sized
-    where coalesce(before, 0) < $5
-    union all
-    select null, null, null, null, null, null, pg_snapshot_xmin(pg_current_snapshot())::text,
-      (select case when is_called then last_value else 0 end from ${SCHEMA}.outbox_id)`,
-};
-
-interface Row {
-  /** null in one row, which has nothing else than xmin and drawn */
-  id: bigint | null;
-  topic: string;
-  key: string;
-  headers: Record<string, string>;
-  payload: Buffer | null;
-  appended_at: Date;
-  foreign?: boolean;
-  xmin: string;
-  drawn: bigint;
-}
+const readSql = (reading: Reading): string => `
+  select id, topic, key, headers::text, payload, appended_at, null::text, null::bigint
+  from (
+    select *, sum(coalesce(octet_length(payload), 0))
+      over (order by id rows between unbounded preceding and 1 preceding) as before
+    from (${CANDIDATES(reading)}) as candidate
+  ) as sized
+  where coalesce(before, 0) < ${reading.bytes}
+  union all
+  select ${SNAPSHOT}`;
 
 /** Asked by the relay's leader, one at a time. `rows` (of one shard's share) and `bytes` bound the batch; one row always fits. */
 export async function readOutbox(
-  db: Queryable,
+  db: Copyable,
   from: { high: bigint; gaps: readonly Gap[] },
   limit: { rows: number; bytes: number },
   of: { shard: number; shards: number } = { shard: 0, shards: 1 },
 ): Promise<Snapshot> {
-  const rowLimit = limit.rows * of.shards;
-  const found = await db.query<Row>(of.shards === 1 ? READ : READ_SHARD, [
-    from.high,
-    from.gaps.map((gap) => gap.from),
-    from.gaps.map((gap) => gap.to),
-    rowLimit,
-    limit.bytes,
-    ...(of.shards === 1 ? [] : [of.shard, of.shards]),
-  ]);
-  const { xmin, drawn } = found.find(({ id }) => id === null)!;
-  const rows = found.filter(({ id }) => id !== null).sort((one, other) => (one.id! < other.id! ? -1 : 1));
-  // as the statement has it: a row goes while those before it are below the limit
-  const bytes = rows.reduce((sum, row) => sum + (row.payload?.length ?? 0), 0);
+  const reading = { high: from.high, gaps: from.gaps, rows: limit.rows * of.shards, bytes: limit.bytes };
+  const shared = of.shards > 1;
+  const rows: UnreadRow[] = [];
+  let seen: { xmin: bigint; drawn: bigint } | undefined;
+  let bytes = 0;
+  await db.copy(shared ? readShardSql(reading, of) : readSql(reading), (columns) => {
+    const id = columns.bigint();
+    if (id === null) {
+      seen = snapshotOf(columns);
+      return;
+    }
+    const row = rowOf(id, columns, shared);
+    rows.push(row);
+    bytes += row.payload?.length ?? 0;
+  });
   return {
-    xmin: BigInt(xmin),
-    drawn,
-    rows: rows.map((row) => ({
-      id: row.id!,
-      topic: row.topic,
-      key: row.key,
-      headers: row.headers,
-      payload: row.payload,
-      appendedAt: row.appended_at,
-      ...(row.foreign && { foreign: true }),
-    })),
-    cut: rows.length >= rowLimit || bytes >= limit.bytes,
+    ...seen!,
+    rows: rows.sort((one, other) => (one.id < other.id ? -1 : 1)),
+    // as the statement has it: a row goes while those before it are below the limit
+    cut: rows.length >= reading.rows || bytes >= limit.bytes,
   };
+}
+
+function rowOf(id: bigint, columns: CopiedColumns, shared: boolean): UnreadRow {
+  const topic = columns.text()!;
+  const key = columns.text()!;
+  const headers = columns.text();
+  const row: UnreadRow = {
+    id,
+    topic,
+    key,
+    headers: headers === null ? {} : (JSON.parse(headers) as Record<string, string>),
+    payload: columns.bytes(),
+    appendedAt: columns.timestamp()!,
+  };
+  if (!shared) return row;
+  columns.text();
+  columns.bigint();
+  return columns.boolean() ? { ...row, foreign: true } : row;
+}
+
+function snapshotOf(columns: CopiedColumns): { xmin: bigint; drawn: bigint } {
+  for (let column = 0; column < 5; column++) columns.text(); // those of a row, all null
+  return { xmin: BigInt(columns.text()!), drawn: columns.bigint()! };
 }
