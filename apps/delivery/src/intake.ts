@@ -13,9 +13,12 @@ export interface Refused {
   reason: string;
 }
 
+/** Sessions of the pool that replays may hold: the rest is for what is new and for sending. */
+const REPLAYS_AT_ONCE = 4;
+
 /**
  * Takes records of document topics into `delivery`: one transaction per batch, the first of each (event, flow) wins, every
- * differing repeat is counted. Replays follow one by one, each by what it finds. When it resolves, the offsets may be committed.
+ * differing repeat is counted. Replays follow, each by what it finds. When it resolves, the offsets may be committed.
  */
 export class Intake {
   readonly #database: Database;
@@ -59,8 +62,19 @@ export class Intake {
         }),
       );
     // crashpoint intake.after-commit
-    for (const each of replays) await this.#takeReplay(each);
+    await this.#takeReplays(replays);
     return refused;
+  }
+
+  /** Each in a transaction of its own, several at once: each waits for the disk. Those of one record one after the other, as they came. */
+  async #takeReplays(replays: readonly ReplayedRow[]): Promise<void> {
+    const records = [...Map.groupBy(replays, ({ row }) => row.key).values()];
+    const next = async (): Promise<void> => {
+      for (let own = records.pop(); own !== undefined; own = records.pop())
+        for (const each of own) await this.#takeReplay(each);
+    };
+    const ends = await Promise.allSettled(Array.from({ length: Math.min(REPLAYS_AT_ONCE, records.length) }, next));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   async #takeReplay(replayed: ReplayedRow): Promise<void> {

@@ -46,7 +46,7 @@ class SomethingArrives implements Step {
     await database.query(WAKE_LANES, [[ids[this.lane]]]);
     const lane = model.lanes[this.lane]!;
     lane.wake = true;
-    if (lane.holder === null) lane.due = ++model.turn;
+    if (lane.holder === null && (lane.due === null || lane.due === Infinity)) lane.due = ++model.turn; // else it keeps its turn
   }
   toString = (): string => `something arrives in ${this.lane}`;
 }

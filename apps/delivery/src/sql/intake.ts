@@ -95,10 +95,13 @@ with input as (
 select lane_id, connection, flow from fresh`,
 };
 
-/** Wakes lanes $1: due at once, or as soon as their holder releases them. Ordered by id like every lock of several lanes. */
+/**
+ * Wakes lanes $1: due at once, or as soon as their holder releases them. One that is due already keeps its turn: a busy record would
+ * else be put behind everybody with each arrival. Ordered by id like every lock of several lanes.
+ */
 export const WAKE_LANES: Statement = {
   name: 'delivery-wake-lanes',
   text: `
-update lane l set wake = true, due_at = case when l.holder is null then clock_timestamp() else l.due_at end
+update lane l set wake = true, due_at = case when l.holder is null then least(l.due_at, clock_timestamp()) else l.due_at end
   from (select id from lane where id = any($1::bigint[]) order by id for update) o where l.id = o.id`,
 };
