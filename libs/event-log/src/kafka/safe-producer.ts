@@ -16,11 +16,11 @@ interface Lane {
 /**
  * The one safe way to produce, whichever client does the sending. kafkajs **loses acknowledged records when a leader dies**
  * (up to 29 in a round against three brokers) unless it is used like this; the client we use now has not lost any, and
- * the rule is what we know to hold (decisions 0006 and 0008):
+ * the rule is what we know to hold (decisions 0006 and 0009):
  *
  * - one partition per send, and the partition is ours to say: no answer for one partition can stand for another one's
  * - one send at a time per partition: a batch that fails takes its sequence number back from under nobody's feet
- * - idempotent, acks all, one request in flight per connection, retries that outlast a failover
+ * - idempotent, acks all, a batch's sequence number kept through retries that outlast a failover
  * - after any failed send a new producer (a new producer id): the failed batch may be in the log under the sequence
  *   number that the old producer would give to the next one, which the broker would drop as a repeat and acknowledge
  *
