@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { logger } from '#platform';
 import { Budget } from './engine/budget.ts';
 import { Guard } from './engine/guard.ts';
+import { BRING_FORWARD } from './sql/connection.ts';
 import { attemptsOf, fixture } from '../test/fixture.ts';
 import { becomes, until, type World } from '../test/harness.ts';
 
@@ -184,5 +185,17 @@ describe('the breaker', () => {
     goOn();
     for (const event of events) await becomes(w, event, 'DELIVERED');
     expect(await breaker(w)).toBe('closed');
+  });
+
+  it('looks for what it brings forward among the unfinished alone, however much went through', async () => {
+    const { database, connection } = await at.world();
+    const plan = await database.transaction(async (tx) => {
+      // so small a table would be read as a whole
+      await tx.query('set local enable_seqscan = off');
+      const lines = await tx.query<Record<string, string>>(`explain ${BRING_FORWARD.text}`, [connection.name]);
+      return lines.map((line) => Object.values(line)[0]).join('\n');
+    });
+    expect(plan).not.toMatch(/Seq Scan on delivery\b/);
+    expect(plan).toMatch(/delivery_lane_open/);
   });
 });

@@ -1,4 +1,3 @@
-import { FINISHED } from '#contracts';
 import { SCHEMA, type Database } from '#db';
 import { extendPartitions, prunePartitions, type Partitioned } from './partitioned.ts';
 import { unfinishedSql } from './read-unfinished.ts';
@@ -15,7 +14,6 @@ const OUTBOX: Partitioned = {
 /** Makes the next partition in time. Called by every relay at its start and every minute; the names of what it made. */
 export const extendOutbox = (database: Database): Promise<string[]> => extendPartitions(database, OUTBOX);
 
-const FINISHED_LIST = [...FINISHED].map((status) => `'${status}'`).join(', ');
 
 /**
  * Nothing of the partition is needed any more: published, older than the archive, delivery has all of it (a refill would
@@ -30,7 +28,7 @@ const MAY_GO = (name: string): string => `
     and not exists (select 1 from ${SCHEMA}.${name} where appended_at > clock_timestamp() - make_interval(days => $2))
     and not exists (
       select 1 from ${SCHEMA}.${name} as row join ${SCHEMA}.delivery using (event_id)
-      where delivery.status not in (${FINISHED_LIST}))
+      where delivery.ended is null)
     and not exists (
       select 1 from ${SCHEMA}.${name} as row
       where row.topic like 'crm.%' and row.headers->>'ce_replayof' is null and ${unfinishedSql('row')}) as may`;

@@ -1,6 +1,7 @@
 import { bind as bindReference } from '#xref';
 import type { Missing } from '../core/plan.ts';
 import { lockDependencies, releaseWaiters } from '../engine/dependencies.ts';
+import { UNFINISHED } from '../sql/unfinished.ts';
 import { refuse, type Answer, type OrderContext } from './order.ts';
 
 const field = (target: unknown, name: string): unknown =>
@@ -114,6 +115,6 @@ returning flow`;
 const WAKE_FLOW = `
 update lane l set wake = true, due_at = case when l.holder is null then clock_timestamp() else l.due_at end
   from (select id from lane where id in (
-          select lane_id from delivery where flow = $1 and status in ('PENDING', 'RETRY_WAIT', 'HELD_PERIOD', 'PARKED', 'UNKNOWN')
+          select lane_id from delivery where flow = $1 and ${UNFINISHED} and status in ('PENDING', 'RETRY_WAIT', 'HELD_PERIOD', 'PARKED', 'UNKNOWN')
         ) order by id for update) o
  where l.id = o.id returning l.connection`;

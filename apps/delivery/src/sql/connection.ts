@@ -1,4 +1,5 @@
 import type { Statement } from '#db';
+import { UNFINISHED } from './unfinished.ts';
 
 export interface ConnectionRow {
   state: 'active' | 'paused' | 'needs_reauth';
@@ -91,11 +92,11 @@ with lanes as (
   select id from lane
    where holder is null and id in (
          select lane_id from delivery
-          where status = 'RETRY_WAIT' and connection = $1 and error_class = 'CONNECTION' and next_attempt_at > clock_timestamp())
+          where ${UNFINISHED} and status = 'RETRY_WAIT' and connection = $1 and error_class = 'CONNECTION' and next_attempt_at > clock_timestamp())
    order by id for update
 ), moved as (
   update delivery d set next_attempt_at = clock_timestamp(), step = greatest(0, d.step - 1), changed_at = clock_timestamp()
-    from lanes where d.lane_id = lanes.id and d.status = 'RETRY_WAIT' and d.error_class = 'CONNECTION'
+    from lanes where d.lane_id = lanes.id and d.${UNFINISHED} and d.status = 'RETRY_WAIT' and d.error_class = 'CONNECTION'
 )
 update lane l set due_at = clock_timestamp() from lanes where l.id = lanes.id returning l.id`,
 };
