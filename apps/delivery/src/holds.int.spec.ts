@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { OpenField } from '#contracts';
 import { fixture } from '../test/fixture.ts';
@@ -110,6 +111,21 @@ describe('holds', () => {
     await stop.place('fill', { connection: '', set: 'units', values: { PCE: 'EA' } });
     await becomes(w, held, 'DELIVERED');
     await stop.stop();
+  });
+
+  it('refuses an order that PostgreSQL cannot take, and executes those that come after it', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    // more than a row of an index holds, whatever compression makes of it
+    const long = Array.from({ length: 2_000 }, () => String.fromCodePoint(randomInt(0x4e00, 0x9fa5))).join('');
+    const first = await orders.put('fill', { connection: w.connection.name, set: 'terms', values: { [long]: '30D' } });
+    expect(
+      await orders.place('fill', { connection: w.connection.name, set: 'terms', values: { NET30: '30D' } }),
+    ).toMatchObject({ status: 'done' });
+    const refused = await orders.answer(first);
+    expect(refused.status).toBe('refused');
+    expect(refused.result['reason']).toMatch(/index row/);
+    await orders.stop();
   });
 
   it('sends it when a person binds the id', async () => {

@@ -12,6 +12,14 @@ export function isSerialisation(error: unknown): boolean {
   return code === '40001' || code === '40P01';
 }
 
+/**
+ * SQLSTATE classes 22 (what was given is no such value) and 54 (larger than PostgreSQL takes), and what our own triggers refuse:
+ * the same statement will fail for ever.
+ */
+export function isHopeless(error: unknown): boolean {
+  return /^(22|54|CD)...$/.test(codeOf(error) ?? '');
+}
+
 /** SQLSTATE 23505. */
 export function isUniqueViolation(error: unknown): boolean {
   return codeOf(error) === '23505';

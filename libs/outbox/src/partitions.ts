@@ -14,7 +14,6 @@ const OUTBOX: Partitioned = {
 /** Makes the next partition in time. Called by every relay at its start and every minute; the names of what it made. */
 export const extendOutbox = (database: Database): Promise<string[]> => extendPartitions(database, OUTBOX);
 
-
 /**
  * Nothing of the partition is needed any more: published, older than the archive, delivery has all of it (a refill would
  * not need it), and nothing that came of it is unfinished. `outbox_event` stays: event ids are never forgotten.

@@ -1,5 +1,5 @@
 import type { Target } from '#contracts';
-import type { Database } from '#db';
+import { isHopeless, type Database, type Transaction } from '#db';
 import { logger } from '#platform';
 import type { SchemaSet } from '#schema';
 import { Bell } from '../engine/signal.ts';
@@ -26,6 +26,10 @@ const NEXT = `select id, kind, target, actor, reason, result from command
   order by due_at, id limit 1 for update skip locked`;
 const ANSWER = `update command set status = $2, result = $3, done_at = clock_timestamp() where id = $1
   returning pg_notify('crossdock_command_done', id::text)`;
+/** Refused after it was rolled back, so another process may have been first. What a replay sent through in its earlier parts stays said. */
+const GIVE_UP = `with left_over as (delete from command_event where command_id = $1)
+  update command set status = 'refused', result = coalesce(result, '{}') || $2, done_at = clock_timestamp()
+   where id = $1 and status = 'waiting' returning pg_notify('crossdock_command_done', id::text)`;
 const GO_ON = `update command set result = $2, due_at = clock_timestamp() + interval '1 second' where id = $1`;
 
 const log = logger('delivery');
@@ -69,9 +73,11 @@ export class Commands {
     const { database, store, targets, schemas } = this.#options;
     let settled: Settled[] = [];
     let states = false;
-    const found = await database.transaction(async (tx) => {
+    let inHand: Order | undefined;
+    const work = async (tx: Transaction): Promise<boolean> => {
       settled = [];
       const [order] = await tx.query<Order>(NEXT);
+      inHand = order;
       if (order === undefined) return false;
       const context = { tx, store, targets, order, settled, statesChanged: () => void (states = true) };
       const answer = await execute(context, schemas);
@@ -81,7 +87,17 @@ export class Commands {
       } else if (answer.soFar) await tx.query(GO_ON, [order.id, JSON.stringify(answer.soFar)]);
       if (states) await tx.query(`select pg_notify('crossdock_delivery', '*')`);
       return true;
-    });
+    };
+    let found: boolean;
+    try {
+      found = await database.transaction(work);
+    } catch (cause) {
+      // tried again for ever it would stand before all that is ordered after it
+      if (inHand === undefined || !isHopeless(cause)) throw cause;
+      const reason = `it cannot be executed: ${(cause as Error).message}`;
+      await database.query(GIVE_UP, [inHand.id, JSON.stringify({ reason })]);
+      return true;
+    }
     for (const one of settled) this.#options.settled(one);
     if (states) this.#options.statesChanged();
     return found;

@@ -73,7 +73,9 @@ export async function onDelivery(context: OrderContext, decide: (subject: Subjec
 function deliveryIdOf(target: unknown): bigint | undefined {
   const id: unknown =
     typeof target === 'object' && target !== null && 'deliveryId' in target ? target.deliveryId : undefined;
-  return (typeof id === 'string' && /^\d{1,18}$/.test(id)) || typeof id === 'number' ? BigInt(id) : undefined;
+  return (typeof id === 'string' && /^\d{1,18}$/.test(id)) || Number.isSafeInteger(id)
+    ? BigInt(id as string | number)
+    : undefined;
 }
 
 /** Try again now: what waits, is held, parked or dead. Never with a doubt open: what was tried then may have happened. */
