@@ -26,7 +26,10 @@ export async function migrate(url: string): Promise<string[]> {
   }
 }
 
-/** Whether this version needs migrations that the database has not seen. One that saw newer ones is fine: they only add. */
+/**
+ * Whether this version needs migrations that the database has not seen. One that saw newer ones is fine: they only add. (0009, which is older
+ * than the first release, does not: a delivery process of before it would find no body in an attempt, so all are stopped for it.)
+ */
 export async function needsMigration(url: string): Promise<boolean> {
   const database = await Database.open({ url, name: 'start', max: 1 });
   try {

@@ -19,6 +19,9 @@ const RETRY_DELAY_MS = 200;
 /** How many brokers are asked for the leaders before the next try. */
 const METADATA_RETRIES = 2;
 const ANSWER_WITHIN_MS = 10_000;
+/** Tries that are refused at once end after `RETRY_FOR_MS`; of tries that hang until they time out, a failover may cost several. */
+const MOST_TRIES = RETRY_FOR_MS / RETRY_DELAY_MS;
+const GIVE_UP_AFTER_MS = 120_000;
 /** Sequence numbers are 31 bits and begin again at 0. */
 const SEQUENCES = 2 ** 31;
 
@@ -43,7 +46,7 @@ export function rawProducer({ brokers, ssl, sasl }: KafkaConnection): RawProduce
     connectTimeout: 5_000,
     requestTimeout: 15_000,
     timeout: ANSWER_WITHIN_MS,
-    retries: RETRY_FOR_MS / RETRY_DELAY_MS,
+    retries: MOST_TRIES,
     retryDelay: RETRY_DELAY_MS,
   });
   const sequences = new Map<string, number>();
@@ -68,14 +71,15 @@ export function rawProducer({ brokers, ssl, sasl }: KafkaConnection): RawProduce
       const { producerId, producerEpoch } = await (identity ??= client.initIdempotentProducer({}));
       const place = `${topic}/${partition}`;
       const sequence = sequences.get(place) ?? 0;
-      const until = performance.now() + RETRY_FOR_MS;
-      for (let again = false; ; again = true) {
+      const until = performance.now() + GIVE_UP_AFTER_MS;
+      for (let tries = 0; ; tries++) {
         try {
-          await sendOnce({ topic, partition }, messages, { producerId, producerEpoch, sequence }, again);
+          await sendOnce({ topic, partition }, messages, { producerId, producerEpoch, sequence }, tries > 0);
           sequences.set(place, (sequence + messages.length) % SEQUENCES);
           return;
         } catch (error) {
-          if (findErrorBy(error as Error, 'canRetry', false) || performance.now() > until) throw error;
+          const over = tries >= MOST_TRIES || performance.now() > until;
+          if (over || findErrorBy(error as Error, 'canRetry', false)) throw error;
           await delay(RETRY_DELAY_MS);
         }
       }
