@@ -219,6 +219,25 @@ describe('the checker', () => {
     expect(checkHistory(given)).toEqual([]);
   });
 
+  it.each([
+    ['did not happen', []],
+    ['happened', [effect(3, 'create')]],
+  ])('lets a state wait for a person who finds out about its newest version, which %s', (_, effects) => {
+    const waiting = [report(1, 'PENDING'), report(2, 'RETRY_WAIT')];
+    expect(checkHistory(history({ ...three, effects, reports: [...waiting, report(3, 'PARKED')] }))).toEqual([]);
+    expect(classes(history({ ...three, effects, reports: [...waiting, report(3, 'DEAD')] }))).not.toEqual([]);
+    const posted = { document: 'payment', flow: 'payments' };
+    const fact = history({
+      events: [1, 2].map((version) => ({ ...event(version), documents: [{ ...posted, content: `c${version}` }] })),
+      effects: [],
+      reports: [
+        { ...report(1, 'PENDING'), ...posted },
+        { ...report(2, 'PARKED'), ...posted },
+      ],
+    });
+    expect(classes(fact)).toEqual(['STUCK']); // the first fact is the head
+  });
+
   it('says that a hold is stuck when what it waits for is there', () => {
     const given = history({
       events: [event(1), { ...event(1), key: 'acme:customer:c-1' }],

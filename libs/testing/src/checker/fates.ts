@@ -85,6 +85,7 @@ function unfinished(
 ): Found {
   const { status } = report;
   const newer = lane.effects.find(({ version }) => version !== null && version > expected.version);
+  if (!tookEffect && waitsForAnswer(lane, report)) return [];
   if (newer !== undefined && !tookEffect)
     return [['SKIP', `is ${status}, and version ${newer.version} took effect past it (${newer.at})`]];
   if (status === 'DEAD' && tookEffect) return [['LIE', 'is shown as DEAD, and took effect']];
@@ -101,6 +102,16 @@ function unfinished(
   if (head !== undefined && (lane.nature !== 'state' || head.status === 'PARKED')) return [];
   return [['STUCK', `is ${status}, and nothing holds it`]];
 }
+
+/**
+ * Of a state the newest version is tried, and what it passed waits until it is known to have taken effect. Parked it is not known, whatever
+ * the target's ledger says: a person has to look.
+ */
+const waitsForAnswer = (lane: Lane, { version, status }: ReportedDelivery): boolean =>
+  lane.nature === 'state' &&
+  status !== 'UNKNOWN' &&
+  status !== 'IN_FLIGHT' &&
+  lane.reports.some((other) => other.version > version && other.status === 'PARKED');
 
 const named = (lane: Lane, name: AnomalyClass, why: string): Anomaly => ({
   class: name,
