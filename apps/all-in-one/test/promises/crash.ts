@@ -11,7 +11,7 @@ export function crashesOf(log: 'postgres' | 'kafka'): Crash[] {
 }
 
 /** Enough of every step passes by then, also of those that follow a doubt. */
-const PASSED_WITHIN_MS = 40_000;
+const PASSED_WITHIN_MS = 120_000;
 
 /**
  * The whole product dies at each of these, one after the other, at a passing that the seed chooses among the first few

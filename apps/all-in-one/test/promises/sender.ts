@@ -34,7 +34,7 @@ export async function sendRecord(
 async function send(sender: Sender, version: Version): Promise<SentEvent['answer']> {
   const refused = sender.refused(version);
   const event = { id: webhookIdOf(version), type: `${version.entity}.updated`, data: dataOf(version) };
-  const deadline = Date.now() + 90_000;
+  const deadline = Date.now() + 240_000;
   let unheard = 0;
   while (Date.now() < deadline) {
     const status = await sendSigned(sender.hook, refused ? OTHER_SECRET : sender.secret, event).then(
@@ -47,5 +47,5 @@ async function send(sender: Sender, version: Version): Promise<SentEvent['answer
     if (++unheard >= sender.patience(version)) return 'unknown';
     await wait(100);
   }
-  throw new Error(`${event.id} was not answered for a minute and a half`);
+  throw new Error(`${event.id} was not answered for four minutes`);
 }
