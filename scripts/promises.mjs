@@ -9,7 +9,7 @@
 // --seed     repeats what was chosen by chance; default: a new one, printed
 // --log      postgres (default) or kafka, which starts a broker of its own (Java 17+ and Maven)
 // --stages   each stage a process of its own, two of relay, mapper and delivery
-// --away     minutes without Kafka under traffic (only with --log kafka); default 10
+// --away     minutes without Kafka under traffic (only with --log kafka); default 10, 0 leaves it out
 // --only     kinds of harm whose names have this in them
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -43,11 +43,15 @@ process.exit(
     '--forceExit',
     '--reporters=./scripts/promises-reporter.mjs',
     ...(settings.only === '' ? [] : ['--testPathPatterns', 'all.promises']),
-    ...(log === 'kafka' ? [] : ['--testPathIgnorePatterns', '\\.kafka\\.']),
+    ...ignoring(log === 'kafka' ? (settings.away > 0 ? [] : ['log-away']) : ['\\.kafka\\.']),
     '--selectProjects',
     'promises',
   ),
 );
+
+function ignoring(patterns) {
+  return patterns.length === 0 ? [] : ['--testPathIgnorePatterns', ...patterns];
+}
 
 function environment() {
   return { ...process.env, CROSSDOCK_TEST_PROMISES: JSON.stringify(settings) };
