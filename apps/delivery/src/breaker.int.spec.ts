@@ -17,26 +17,33 @@ describe('the breaker', () => {
       ])
     )[0]!.breaker;
 
-  async function halfOpen(): Promise<{ w: World; guard: Guard }> {
+  /** The only one to know of a breaker that is open, and is to be probed now. */
+  async function opened(log = logger('test')): Promise<{ w: World; guard: Guard }> {
     const w = await at.world();
     const { database, connection, target } = w;
     await database.query(
       `insert into connection_state (connection, breaker, probe_at) values ($1, 'open', clock_timestamp())`,
       [connection.name],
     );
+    const budget = new Budget(database, connection);
     const guard = new Guard({
       database,
       connection,
       target,
-      budget: new Budget(database, connection),
+      budget,
       holder: 'me',
-      log: logger('test'),
+      log,
       reauthMs: 50,
       changed: () => {},
     });
-    await guard.tick();
-    expect(guard.trying).toBe(true);
     return { w, guard };
+  }
+
+  async function halfOpen(): Promise<{ w: World; guard: Guard }> {
+    const made = await opened();
+    await made.guard.tick();
+    expect(made.guard.trying).toBe(true);
+    return made;
   }
 
   it.each([
@@ -57,24 +64,10 @@ describe('the breaker', () => {
   });
 
   it('says why it stays open when the target answers and refuses its probe, and forgets it when it closes', async () => {
-    const w = await at.world();
-    const { database, connection, target } = w;
     const said: string[] = [];
     const log = { ...logger('test'), warn: (_: unknown, line: string) => void said.push(line), info: () => {} };
-    await database.query(
-      `insert into connection_state (connection, breaker, probe_at) values ($1, 'open', clock_timestamp())`,
-      [connection.name],
-    );
-    const guard = new Guard({
-      database,
-      connection,
-      target,
-      budget: new Budget(database, connection),
-      holder: 'me',
-      log: log as unknown as ReturnType<typeof logger>,
-      reauthMs: 50,
-      changed: () => {},
-    });
+    const { w, guard } = await opened(log as unknown as ReturnType<typeof logger>);
+    const { database, connection, target } = w;
     const reason = async (): Promise<string | null> =>
       (
         await database.query<{ reason: string | null }>('select reason from connection_state where connection = $1', [
