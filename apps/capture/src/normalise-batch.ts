@@ -160,7 +160,7 @@ async function holdLeases(tx: Transaction, leases: readonly Lease[]): Promise<Se
 async function append(tx: Transaction, mine: readonly Decided[]): Promise<Map<string, bigint>> {
   const events: EncodedEvent[] = mine.flatMap(({ result }) => (result.ok ? [result.event] : []));
   if (events.length === 0) return new Map();
-  await tx.query(LOCK_RECORDS, [[...new Set(events.map(({ envelope }) => envelope.partitionkey))]]);
+  tx.queue(LOCK_RECORDS, [[...new Set(events.map(({ envelope }) => envelope.partitionkey))]]);
   const appended = await appendEvents(tx, events);
   return new Map(events.map(({ envelope }, at) => [envelope.id, appended[at]!.outboxId]));
 }

@@ -85,7 +85,7 @@ export class Store {
     const others = firsts.filter((event) => !ids.has(event.raw.sourceEventId));
     const known = others.length > 0 ? await this.#find(tx, connection, others) : new Map<string, KnownKey>();
     for (const event of fresh) known.set(event.raw.sourceEventId, knownOf(event, ids.get(event.raw.sourceEventId)!));
-    await this.#recordConflicts(tx, events, known);
+    this.#recordConflicts(tx, events, known);
     // crashpoint capture.before-commit
     return known;
   }
@@ -101,7 +101,7 @@ export class Store {
       fresh.map((event) => ({ key: event.key, sourceVersion: event.raw.sourceVersion })),
     );
     const column = <T>(of: (event: CapturedEvent, at: number) => T): T[] => fresh.map(of);
-    await tx.query(INSERT_CAPTURED, [
+    tx.queue(INSERT_CAPTURED, [
       this.#tenant,
       connection,
       column((event) => ids.get(event.raw.sourceEventId)),
@@ -123,16 +123,12 @@ export class Store {
     ]);
   }
 
-  async #recordConflicts(
-    tx: Transaction,
-    events: readonly CapturedEvent[],
-    known: ReadonlyMap<string, KnownKey>,
-  ): Promise<void> {
+  #recordConflicts(tx: Transaction, events: readonly CapturedEvent[], known: ReadonlyMap<string, KnownKey>): void {
     const conflicts = events.filter(
       (event) => known.get(event.raw.sourceEventId)?.fingerprint !== event.raw.fingerprint,
     );
     if (conflicts.length === 0) return;
-    await tx.query(INSERT_CONFLICT, [
+    tx.queue(INSERT_CONFLICT, [
       conflicts.map((event) => known.get(event.raw.sourceEventId)!.captured_id),
       conflicts.map((event) => event.raw.fingerprint),
       conflicts.map((event) => event.raw.data),

@@ -94,16 +94,16 @@ export class Intake {
 
 /** Answers with what is new. */
 async function store(tx: Transaction, rows: readonly IntakeRow[]): Promise<TakenRow[]> {
-  await tx.query(ENSURE_LANES, [
+  tx.queue(ENSURE_LANES, [
     rows.map((row) => row.connection),
     rows.map((row) => row.document),
     rows.map((row) => row.key),
   ]);
   const fresh = await tx.query<TakenRow>(TAKE_IN, [JSON.stringify(rows)]);
   if (fresh.length === 0) return fresh;
-  await tx.query(WAKE_LANES, [[...new Set(fresh.map((row) => row.lane_id))]]);
+  tx.queue(WAKE_LANES, [[...new Set(fresh.map((row) => row.lane_id))]]);
   for (const connection of new Set(fresh.map((row) => row.connection)))
-    await tx.query(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
+    tx.queue(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
   return fresh;
 }
 

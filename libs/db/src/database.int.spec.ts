@@ -65,6 +65,41 @@ describe('the database', () => {
     expect(await clone.database.query("select 1 from flow_state where flow = 'half'")).toEqual([]);
   });
 
+  it('sends a queued statement with the next one, and the last of them with COMMIT', async () => {
+    await clone.database.query('create table queued (n int primary key)');
+    const seen = await clone.database.transaction(async (tx) => {
+      tx.queue('insert into queued values (1)');
+      const rows = await tx.query('select n from queued');
+      tx.queue('insert into queued values (2)');
+      return rows;
+    });
+    expect(seen).toEqual([{ n: 1 }]);
+    expect(await clone.database.query('select n from queued order by n')).toEqual([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('fails a transaction with the error of its queued statement, whether others follow or COMMIT, and keeps nothing', async () => {
+    await clone.database.query('create table doubled (n int primary key)');
+    const failing = (goesOn: boolean) =>
+      clone.database.transaction(async (tx) => {
+        await tx.query('insert into doubled values (1)');
+        tx.queue('insert into doubled values (1)');
+        if (goesOn) await tx.query('select n from doubled');
+      });
+    for (const goesOn of [true, false]) await expect(failing(goesOn)).rejects.toMatchObject({ code: '23505' });
+    expect(await clone.database.query('select n from doubled')).toEqual([]);
+  });
+
+  it('says that the answer to COMMIT was lost when the connection breaks behind a queued statement', async () => {
+    await clone.database.query('create table lost_answer (n int primary key)');
+    const ended = clone.database.transaction(async (tx) => {
+      tx.queue('insert into lost_answer values (1)');
+      tx.queue('select pg_terminate_backend(pg_backend_pid())');
+    });
+    await expect(ended).rejects.toMatchObject({ code: 'CROSSDOCK_DB_COMMIT_UNKNOWN', retryable: true });
+    expect(await clone.database.query('select n from lost_answer')).toEqual([]);
+    expect(await clone.database.transaction((tx) => tx.query('select 1 as n'))).toEqual([{ n: 1 }]);
+  });
+
   it('hears what another session notifies', async () => {
     const heard: (string | undefined)[] = [];
     const stop = await clone.database.listen('bell', (payload) => heard.push(payload));

@@ -72,7 +72,7 @@ export async function releaseWaiters(tx: Transaction, dependencies: readonly big
     for (const { connection } of released) if (connection !== '') woken.add(connection);
     if (released.length < RELEASE_BATCH) break;
   }
-  for (const connection of woken) await tx.query(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
+  for (const connection of woken) tx.queue(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
   return [...woken];
 }
 

@@ -171,23 +171,27 @@ export class Store {
     // Nobody waits for a record whose id was known when its lane was loaded, and an id that is known stays known: one more, as each
     // posting of a fact has one, wakes nobody and needs no lock.
     const binds = batch.filter(({ row, lane }) => row.target_id !== null && lane.targetId === null);
-    const dependencies = await lockReferences(
-      tx,
-      binds.map(({ lane }) => lane),
-    );
-    const rows = await tx.query<SettledRow>(SETTLE, [JSON.stringify(batch.map(({ row }) => row)), holder]);
+    const [dependencies, rows] = await Promise.all([
+      lockReferences(
+        tx,
+        binds.map(({ lane }) => lane),
+      ),
+      tx.query<SettledRow>(SETTLE, [JSON.stringify(batch.map(({ row }) => row)), holder]),
+    ]);
     const lanes = new Set(rows.map((row) => row.lane_id));
     const effects = batch.filter(({ row, lane, nature }) => row.effect && nature === 'state' && lanes.has(lane.id));
-    if (effects.length > 0)
-      rows.push(
-        ...(await tx.query<SettledRow>(SUPERSEDE, [
-          effects.map(({ lane }) => lane.id),
-          effects.map(({ row }) => row.delivery_id),
-        ])),
-      );
-    const woken = dependencies.length > 0 ? await releaseWaiters(tx, dependencies) : [];
+    const [superseded, woken] = await Promise.all([
+      effects.length === 0
+        ? []
+        : tx.query<SettledRow>(SUPERSEDE, [
+            effects.map(({ lane }) => lane.id),
+            effects.map(({ row }) => row.delivery_id),
+          ]),
+      dependencies.length > 0 ? releaseWaiters(tx, dependencies) : [],
+    ]);
+    rows.push(...superseded);
     const echoes = rows.filter((row) => row.hop_count > 0 && ENDED_WITHOUT_CHANGE.has(row.status));
-    if (echoes.length > 0) await tx.query(FORGET_OWN_WRITES, [echoes.map((row) => row.id)]);
+    if (echoes.length > 0) tx.queue(FORGET_OWN_WRITES, [echoes.map((row) => row.id)]);
     await this.#results.write(
       tx,
       rows.filter(({ dropped, told }) => !dropped && !told),
@@ -221,7 +225,7 @@ export class Store {
         `waits for ${still.map((item) => `${item.kind} ${item.name} ${item.key}`).join(', ')}`,
       ]);
       if (held.length === 0) return 'stale';
-      await tx.query(WAIT_FOR, [ids, ids.map(() => delivery.id)]);
+      tx.queue(WAIT_FOR, [ids, ids.map(() => delivery.id)]);
       return 'held';
     });
   }

@@ -1,10 +1,10 @@
 import { recordKey } from '#contracts';
-import type { Database, Transaction } from '#db';
+import type { Database, Queryable } from '#db';
 import { appendRows, drawVersion } from '#outbox';
 
 /** Appends one event of a record as a service does: version under the lock, then the row. Its id and version. */
 export async function appendIn(
-  tx: Transaction,
+  tx: Queryable,
   record: string,
   payload: Buffer = Buffer.from(record),
 ): Promise<{ id: bigint; version: bigint; key: string }> {
