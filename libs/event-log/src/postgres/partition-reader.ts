@@ -66,9 +66,9 @@ export class PartitionReader implements Lease {
   /** Reads until the partition's end; does nothing while it is reading already. */
   wake(): void {
     if (!this.idle) return;
-    this.#running = this.#read().then((progress) => {
+    this.#running = this.#read().then((well) => {
       this.#running = undefined;
-      if (progress && this.#context.announced() !== this.#looked) this.#context.asleep();
+      if (well && this.#context.announced() !== this.#looked) this.#context.asleep();
     });
   }
 
@@ -84,7 +84,7 @@ export class PartitionReader implements Lease {
     this.#ending.abort();
   }
 
-  /** True when something was handled. */
+  /** False: something failed, or the partition is not ours any more; what was announced meanwhile waits for the next look. */
   async #read(): Promise<boolean> {
     const { database, subscription, maxBatch } = this.#context;
     let progress = false;
@@ -93,9 +93,10 @@ export class PartitionReader implements Lease {
         if (this.#ending.signal.aborted) return progress;
         if (this.#stopped && !(await this.#search(this.#stopped.scan))) return progress;
         this.#looked = this.#context.announced();
-        const records = await fetchRecords(database, this.topic, this.partition, this.position, maxBatch);
-        if (records.length === 0 && progress) return true; // the batch before ended where the partition ends
+        const records = await this.#fetch();
+        if (records.length === 0 && (progress || !(await this.#hasMore()))) return true; // a batch before had all of it
         if (this.#ending.signal.aborted) return progress;
+        if (records.length === 0) records.push(...(await this.#fetch())); // younger than the end it is held against
         if (!(await this.#dense(records))) continue;
         if (!(await this.#handle(records))) return progress;
         const next = this.position + BigInt(records.length);
@@ -115,13 +116,22 @@ export class PartitionReader implements Lease {
     }
   }
 
+  #fetch(): Promise<StoredRecord[]> {
+    const { database, maxBatch } = this.#context;
+    return fetchRecords(database, this.topic, this.partition, this.position, maxBatch);
+  }
+
+  async #hasMore(): Promise<boolean> {
+    return (await bounds(this.#context.database, this.topic, this.partition)).next > this.position;
+  }
+
   #handle(records: StoredRecord[]): Promise<boolean> {
     const { topic, partition } = this;
     const batch = { topic, partition, records, signal: this.#ending.signal };
     return handleUntilDone(batch, { ...this.#context, lost: this.#lost.signal });
   }
 
-  /** We are only woken when the log has more than we handled, so nothing at our position is a hole as well. */
+  /** Only called when the log has more than we handled, so nothing at our position is a hole as well. */
   async #dense(records: readonly StoredRecord[]): Promise<boolean> {
     const hole = records.length === 0 ? this.position : findHole(offsetsOf(records), this.position);
     if (hole === null) return true;
@@ -147,14 +157,13 @@ export class PartitionReader implements Lease {
 
   /** Reads on without handling anything. True: a refill was found, and handling goes on behind its first marker. */
   async #search(scan: RefillScan): Promise<boolean> {
-    const { database, subscription, maxBatch } = this.#context;
+    const { database, subscription } = this.#context;
     for (;;) {
       if (this.#ending.signal.aborted) return false;
-      const fetch = () => fetchRecords(database, this.topic, this.partition, this.position, maxBatch);
-      let records = await fetch();
+      let records = await this.#fetch();
       if (records.length === 0) {
         const { next: end } = await bounds(database, this.topic, this.partition);
-        records = await fetch(); // what came in between
+        records = await this.#fetch(); // what came in between
         if (records.length === 0) {
           this.position = end;
           return false;

@@ -82,7 +82,7 @@ export class PostgresEventLog implements EventLog {
     });
     this.#writer = new Writer(
       (records) => appendRecords(database, records),
-      (topics) => this.#appended(topics),
+      (appended) => this.#appended(appended),
     );
   }
 
@@ -176,9 +176,9 @@ export class PostgresEventLog implements EventLog {
    * on. A statement of its own after the commit: NOTIFY inside the append would hold PostgreSQL's one notification lock
    * through the fsync. One at a time per process; a lost one costs at most one poll interval (250 ms).
    */
-  #appended(topics: ReadonlySet<string>): void {
-    for (const subscription of this.#subscriptions) subscription.appended(topics);
-    for (const topic of topics) this.#untold.add(topic);
+  #appended(records: readonly PlacedRecord[]): void {
+    for (const subscription of this.#subscriptions) subscription.appendedHere(records);
+    for (const { topic } of records) this.#untold.add(topic);
     this.#notifying ??= this.#tell().finally(() => (this.#notifying = undefined));
   }
 

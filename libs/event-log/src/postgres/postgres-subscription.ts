@@ -26,8 +26,7 @@ export interface SubscriptionContext {
  * A member of a group: two loops and one reader per leased partition.
  *
  * - membership: every third of a lease, and when told that the group changed: renew, take what is due, hand over surplus
- * - polling: one query over all partitions, at once when something was appended (by this process or told by NOTIFY), else
- *   every 250 ms
+ * - polling: one query over all partitions, at once when something was appended (told by NOTIFY), else every 250 ms
  */
 export class PostgresSubscription implements RunningSubscription {
   readonly #subscription: Subscription;
@@ -73,7 +72,16 @@ export class PostgresSubscription implements RunningSubscription {
     this.#subscription.onProblem?.({ kind: 'partitions-changed', topic, partition: -1, message });
   }
 
-  /** Something was appended to these topics. */
+  /**
+   * This process appended `at`: readers of these partitions that sleep begin at once. One that is busy looks again when it is done,
+   * one elsewhere is told by NOTIFY.
+   */
+  appendedHere(at: readonly { topic: string; partition: number }[]): void {
+    this.#announced++;
+    for (const place of new Set(at.map(placeOf))) this.#readers.get(place)?.wake();
+  }
+
+  /** Something was appended to these topics, elsewhere. */
   appended(topics: ReadonlySet<string>): void {
     if (this.#subscription.topics.some((topic) => topics.has(topic))) this.wake();
   }

@@ -17,13 +17,13 @@ interface Waiting {
  */
 export class Writer {
   readonly #append: (records: readonly PlacedRecord[]) => Promise<void>;
-  readonly #afterCommit: (topics: ReadonlySet<string>) => void;
+  readonly #afterCommit: (records: readonly PlacedRecord[]) => void;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
   constructor(
     append: (records: readonly PlacedRecord[]) => Promise<void>,
-    afterCommit: (topics: ReadonlySet<string>) => void,
+    afterCommit: (records: readonly PlacedRecord[]) => void,
   ) {
     this.#append = append;
     this.#afterCommit = afterCommit;
@@ -48,7 +48,7 @@ export class Writer {
         const records = taken.flatMap((call) => call.records);
         await this.#append(records);
         for (const call of taken) call.resolve();
-        this.#afterCommit(new Set(records.map(({ topic }) => topic)));
+        this.#afterCommit(records);
       } catch (cause) {
         for (const call of [...taken, ...this.#waiting.splice(0)]) call.reject(cause);
       }
