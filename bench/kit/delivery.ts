@@ -14,7 +14,7 @@ import { say } from './report.ts';
 export const ROUNDS = 3;
 export const LATENCY_MS = 50;
 const KEYS = 1_000;
-const EVENTS = 20_000;
+const EVENTS = 60_000;
 /** what the connection allows at once; a peer has no such setting and takes what its design allows */
 const CONCURRENCY = 256;
 /** a peer that has not finished by then is judged by what it has delivered so far */

@@ -83,6 +83,7 @@ export class PeerProcess {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined) return;
     const exited = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
+    this.#child.kill('SIGCONT'); // one that stands still would not hear it
     const impatient = setTimeout(() => this.#child.kill('SIGKILL'), 10_000);
     await exited;
     clearTimeout(impatient);
