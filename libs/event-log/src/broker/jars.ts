@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CrossdockError } from '#contracts';
 
@@ -53,25 +54,37 @@ export interface Jars {
   log4j: string;
 }
 
+/** Another version of these is another folder: a broker that runs never loses the jars it was started with. */
+const NAME = createHash('sha256').update(POM).update(LOG4J).digest('hex').slice(0, 16);
+
 /**
  * Kafka's own jars from Maven (46 files, 43 MiB, some 10 s the first time), kept in `cache`; later calls touch nothing.
- * Maven honours the user's mirror, proxy and credentials. Throws when `mvn` is missing or cannot download.
+ * Who fetches does so in a folder of his own, which then gets its name at once: processes that find the cache empty at the
+ * same moment each fetch, one is first, and nobody sees half of it. Maven honours the user's mirror, proxy and credentials.
+ * Throws when `mvn` is missing or cannot download.
  */
 export async function kafkaJars(cache: string): Promise<Jars> {
-  mkdirSync(cache, { recursive: true });
-  const pom = join(cache, 'pom.xml');
-  const lib = join(cache, 'lib');
-  const complete = join(cache, 'complete');
-  const log4j = join(cache, 'log4j2.properties');
-  writeFileSync(log4j, LOG4J);
-  if (!existsSync(complete) || readFileSync(complete, 'utf8') !== POM) {
-    rmSync(lib, { recursive: true, force: true });
-    writeFileSync(pom, POM);
-    const goal = ['-B', '-q', '-f', pom, 'dependency:copy-dependencies'];
-    await run('mvn', [...goal, '-DincludeScope=runtime', `-DoutputDirectory=${lib}`]);
-    writeFileSync(complete, POM);
+  const whole = join(cache, NAME);
+  if (!existsSync(whole)) {
+    mkdirSync(cache, { recursive: true });
+    const part = mkdtempSync(join(cache, 'part-'));
+    try {
+      await fetchInto(part);
+      renameSync(part, whole);
+    } catch (error) {
+      rmSync(part, { recursive: true, force: true });
+      if (!existsSync(whole)) throw error; // else somebody was first
+    }
   }
-  return { classPath: join(lib, '*'), log4j };
+  return { classPath: join(whole, 'lib', '*'), log4j: join(whole, 'log4j2.properties') };
+}
+
+async function fetchInto(folder: string): Promise<void> {
+  const pom = join(folder, 'pom.xml');
+  writeFileSync(pom, POM);
+  writeFileSync(join(folder, 'log4j2.properties'), LOG4J);
+  const goal = ['-B', '-q', '-f', pom, 'dependency:copy-dependencies'];
+  await run('mvn', [...goal, '-DincludeScope=runtime', `-DoutputDirectory=${join(folder, 'lib')}`]);
 }
 
 /** Runs a program to its end; throws with the end of what it said. */
