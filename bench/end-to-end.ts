@@ -6,6 +6,7 @@ import {
   startProduct,
   until,
 } from '../apps/all-in-one/test/support/product.ts';
+import { freePort } from './kit/port.ts';
 import { printReport, quantile, type Report } from './kit/report.ts';
 import { status } from '../apps/all-in-one/test/support/records.ts';
 
@@ -22,7 +23,8 @@ const CUSTOMERS = 50;
  */
 export default async function run(): Promise<Report> {
   const folder = dataFolder();
-  const product = await startProduct({ data: folder.path });
+  const ports = { port: await freePort(), metrics: await freePort(), sandbox: await freePort() };
+  const product = await startProduct({ data: folder.path, ports });
   try {
     await sendJson('PUT', `${product.sandbox}/faults`, { latencyMs: LATENCY_MS });
     const hook = `${product.url}/hooks/acme-crm`;

@@ -2,12 +2,12 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventId } from '#contracts';
 import type { Database } from '#db';
 import { Metrics } from '#platform';
-import { clonedDatabase, processFault } from '#testing';
+import { clonedDatabase, processFault, freePort } from '#testing';
 import { Intake } from '../../delivery/src/intake.ts';
 import { recordOf } from '../../delivery/test/harness.ts';
 import { homeWith } from './support/home.ts';
 import { Part } from './support/part.ts';
-import { dataFolder, freePort, getJson, sendJson, until } from './support/product.ts';
+import { dataFolder, getJson, sendJson, until } from './support/product.ts';
 
 const CONCURRENCY = 6;
 const LATENCY_MS = 25;

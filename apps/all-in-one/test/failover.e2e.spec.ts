@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { TcpProxy } from '#testing';
+import { TcpProxy, freePort } from '#testing';
 import { startCluster, startStandBy, waitForStandBy, type Cluster, type StandBy } from './support/cluster.ts';
-import { dataFolder, freePort, until } from './support/product.ts';
+import { dataFolder, until } from './support/product.ts';
 import { settled } from './support/records.ts';
 import { ordersAccepted, startRestoredWorld, untilStatus, type RestoredWorld } from './support/restored.ts';
 import { createdTwice, effects, type Effect } from './support/witness.ts';

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '#platform';
 import { describeFlow } from './support/flow-suite.ts';
+import { freePorts } from './support/ports.ts';
 import { collect, dataFolder, sendJson, spawnCommand, startProduct, until, type Product } from './support/product.ts';
 import { addressOf, end } from './support/stages.ts';
 
@@ -16,7 +17,11 @@ describe('a consumer that is not ours', () => {
   let product: Product;
   beforeAll(async () => {
     brokers = await addressOf(broker, 'KAFKA_BROKERS');
-    product = await startProduct({ data: join(folder.path, 'product'), kafkaBrokers: brokers });
+    product = await startProduct({
+      data: join(folder.path, 'product'),
+      ports: await freePorts(),
+      kafkaBrokers: brokers,
+    });
   }, 240_000);
   afterAll(async () => {
     for (const undo of cleanUp) await undo();

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
+import { freePort } from '#testing';
 import { baseBackup, replaceBy, startCluster } from './support/cluster.ts';
-import { dataFolder, freePort, sendJson, until } from './support/product.ts';
+import { dataFolder, sendJson, until } from './support/product.ts';
 import { settled } from './support/records.ts';
 import { ordersAccepted, startRestoredWorld, untilStatus } from './support/restored.ts';
 import { createdTwice, effects, type Effect } from './support/witness.ts';

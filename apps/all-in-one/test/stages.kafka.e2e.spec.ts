@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { dataFolder, freePort, sendJson, spawnCommand, collect, until } from './support/product.ts';
+import { freePort } from '#testing';
+import { dataFolder, sendJson, spawnCommand, collect, until } from './support/product.ts';
 import { settled, status } from './support/records.ts';
 import { addressOf, end, startStage, type StageProcess } from './support/stages.ts';
 import { createdTwice, effects } from './support/witness.ts';

@@ -5,10 +5,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePorts } from './support/ports.ts';
 import {
   collect,
   dataFolder,
-  freePorts,
   getJson,
   sendJson,
   spawnCommand,
@@ -91,7 +91,7 @@ describe('starting and stopping', () => {
     ]);
     const env = { ERP_TOKEN: 'a-token-of-the-erp', ACME_CRM_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}` };
     const data = dataFolder();
-    const product = await startProduct({ data: data.path, home: home.path, env });
+    const product = await startProduct({ data: data.path, home: home.path, ports: await freePorts(), env });
     await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 1 });
     await until(() => status(product.url), settled, { within: 30_000, what: 'the order arrives' });
     expect(await effects(product.sandbox, '?system=erp')).not.toEqual([]);

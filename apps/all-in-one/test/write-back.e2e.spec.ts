@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { packageRoot } from '#platform';
 import { customer, order, sendSigned } from './support/crm.ts';
 import { homeWith } from './support/home.ts';
+import { freePorts } from './support/ports.ts';
 import {
   dataFolder,
   generatedSecretOf,
@@ -49,7 +50,7 @@ describe('write-back to the sandbox CRM', () => {
   const folder = dataFolder();
   let product: Product;
   beforeAll(async () => {
-    product = await startProduct({ data: folder.path });
+    product = await startProduct({ data: folder.path, ports: await freePorts() });
   }, 180_000);
   afterAll(async () => {
     expect(await product.stop()).toBe(0);
@@ -136,7 +137,12 @@ describe('mappings that change something with each echo', () => {
       mkdirSync(join(home.path, 'schemas/mappings'), { recursive: true });
       writeFileSync(join(home.path, `schemas/mappings/${mapping}.yaml`), text.replace(from, to));
     }
-    product = await startProduct({ data: folder.path, home: home.path, env: { CROSSDOCK_SANDBOX: 'on' } });
+    product = await startProduct({
+      data: folder.path,
+      home: home.path,
+      ports: await freePorts(),
+      env: { CROSSDOCK_SANDBOX: 'on' },
+    });
     hook = `${product.url}/hooks/acme-crm`;
   }, 180_000);
   afterAll(async () => {

@@ -2,12 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { packageRoot } from '#platform';
-import { clonedDatabase, type ClonedDatabase } from '#testing';
+import { clonedDatabase, freePort, type ClonedDatabase } from '#testing';
 import { CRM_SECRET, eventually, sign } from './testing/capture-app.ts';
 
 const CONFIGURATION = `
@@ -152,15 +151,3 @@ describe('capture, replaced under traffic', () => {
     }
   }, 120_000);
 });
-
-/** Below the range from which a system draws outgoing ports. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 8_000);
-    const free = await new Promise<boolean>((resolve) => {
-      const server = createServer().once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
-}

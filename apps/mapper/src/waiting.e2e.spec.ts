@@ -2,11 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '#platform';
-import { clonedDatabase, eventually, type ClonedDatabase } from '#testing';
+import { clonedDatabase, eventually, freePort, type ClonedDatabase } from '#testing';
 
 describe('a mapper whose schema registry is away', () => {
   let clone: ClonedDatabase;
@@ -105,15 +104,3 @@ connections:
 flows:
   customers: { on: crm.customer, to: erp, mapping: customer-to-erp }
 `;
-
-/** Below the range from which a system draws outgoing ports. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 8_000);
-    const free = await new Promise<boolean>((resolve) => {
-      const server = createServer().once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
-}

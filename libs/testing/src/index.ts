@@ -1,4 +1,5 @@
 export * from './postgres/cloned-database.ts';
+export * from './free-port.ts';
 export * from './event-log/index.ts';
 export * from './given/index.ts';
 export * from './source/index.ts';

@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, spawnCommand } from '../support/product.ts';
+import { freePort } from '#testing';
+import { spawnCommand } from '../support/product.ts';
 import { addressOf, end } from '../support/stages.ts';
 
 /** PostgreSQL as a process of its own, which can crash under the product and come back at the same address. */

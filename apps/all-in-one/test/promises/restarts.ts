@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { freePort } from '#testing';
 import { Part } from '../support/part.ts';
-import { dataFolder, freePort, sendJson, until } from '../support/product.ts';
+import { dataFolder, sendJson, until } from '../support/product.ts';
 import { settled, status } from '../support/records.ts';
 import { createdTwice, effects } from '../support/witness.ts';
 import { Postgres } from './postgres.ts';

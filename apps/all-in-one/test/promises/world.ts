@@ -1,6 +1,6 @@
-import { TcpProxy, changed, type Crash, type Rewrite } from '#testing';
+import { TcpProxy, changed, freePort, type Crash, type Rewrite } from '#testing';
 import { homeWith } from '../support/home.ts';
-import { collect, dataFolder, freePort, generatedSecretOf, spawnCommand } from '../support/product.ts';
+import { collect, dataFolder, generatedSecretOf, spawnCommand } from '../support/product.ts';
 import { Part } from '../support/part.ts';
 import { Chronicle } from './chronicle.ts';
 import { Kafka } from './kafka.ts';

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CloudEvent, HTTP } from 'cloudevents';
 import { createHmac } from 'node:crypto';
 import { customer, order, sendSigned } from './crm.ts';
+import { freePorts } from './ports.ts';
 import { dataFolder, generatedSecretOf, getJson, sendJson, startProduct, until, type Product } from './product.ts';
 import { settled, status, timeline } from './records.ts';
 import { createdTwice, effects } from './witness.ts';
@@ -12,7 +13,7 @@ export function describeFlow(name: string, args: readonly string[]): void {
     const folder = dataFolder();
     let product: Product;
     beforeAll(async () => {
-      product = await startProduct({ data: folder.path, args });
+      product = await startProduct({ data: folder.path, ports: await freePorts(), args });
     }, 180_000);
     afterAll(async () => {
       expect(await product.stop()).toBe(0);

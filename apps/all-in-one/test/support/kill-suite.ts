@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { homeWith } from './home.ts';
 import { customer, sendSigned } from './crm.ts';
+import { freePorts } from './ports.ts';
 import {
   dataFolder,
-  freePorts,
   generatedSecretOf,
   getJson,
   sendJson,

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
-import { processFault } from '#testing';
-import { collect, freePort, spawnCommand } from './product.ts';
+import { processFault, freePort } from '#testing';
+import { collect, spawnCommand } from './product.ts';
 import { end } from './stages.ts';
 
 /** Longest wait for a process to become ready, ms; one that ends meanwhile is started again, as a supervisor would. */

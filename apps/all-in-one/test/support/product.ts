@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, chmodSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packageRoot } from '#platform';
@@ -28,7 +27,7 @@ export interface ProductOptions {
   /** the sandbox is not the product's child: a target that outlives a killed product */
   sandboxElsewhere?: boolean;
   args?: readonly string[];
-  ports?: Ports;
+  ports: Ports;
   env?: Readonly<Record<string, string>>;
 }
 
@@ -42,23 +41,6 @@ export function dataFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'crossdock-e2e-'));
   chmodSync(path, 0o755);
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
-}
-
-export async function freePorts(): Promise<Ports> {
-  return { port: await freePort(), metrics: await freePort(), sandbox: await freePort() };
-}
-
-/** Below the ephemeral range, so that no client's own port takes it between asking and listening. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 8_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
 }
 
 /** Runs what was built: `npm test` builds first, and a test run alone uses what the last build left. */
@@ -76,7 +58,7 @@ export function spawnCommand(args: readonly string[], env: Readonly<Record<strin
 }
 
 export async function startProduct(options: ProductOptions): Promise<Product> {
-  const ports = options.ports ?? (await freePorts());
+  const { ports } = options;
   const child = spawnCommand(['run', 'all-in-one', ...(options.args ?? [])], {
     CROSSDOCK_DATA: options.data,
     CROSSDOCK_HOME: options.home,

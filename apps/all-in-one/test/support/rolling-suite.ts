@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as wait } from 'node:timers/promises';
+import { freePort } from '#testing';
 import { customer, order, sendSigned } from './crm.ts';
 import { homeWith } from './home.ts';
-import { collect, dataFolder, freePort, generatedSecretOf, ready, spawnCommand, until } from './product.ts';
+import { collect, dataFolder, generatedSecretOf, ready, spawnCommand, until } from './product.ts';
 import { settled, status } from './records.ts';
 import { addressOf, end, startStage, type StageProcess } from './stages.ts';
 import { createdTwice, effects } from './witness.ts';

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { collect, freePort, ready, spawnCommand, until } from './product.ts';
+import { freePort } from '#testing';
+import { collect, ready, spawnCommand, until } from './product.ts';
 
 /** One stage as a process of its own. */
 export interface StageProcess {

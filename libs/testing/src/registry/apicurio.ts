@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { eventually } from '../event-log/eventually.ts';
+import { freePort } from '../free-port.ts';
 import { apicurioJar } from './apicurio-files.ts';
 
 export interface Apicurio {
@@ -75,17 +75,4 @@ export async function startApicurio({ dir, cache }: ApicurioOptions): Promise<Ap
   const headers = { 'content-type': 'application/json' };
   await fetch(`${url}/config`, { method: 'PUT', headers, body: '{"compatibility":"BACKWARD"}' });
   return { url, start, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
-}
-
-/** Below the range that a system draws outgoing ports from: nothing else takes it while the registry is down. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
 }
