@@ -5,11 +5,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
-/** Tiers in order; the whole product, killed and started again, has the machine to itself. */
-const RUNS = [
-  ['unit', 'int'],
-  ['e2e', '--runInBand'],
-];
+/** Tiers in order: what is wrong in a part is said before the whole product starts. */
+const RUNS = [['unit', 'int'], ['e2e']];
 
 const skipped = [];
 const ignored = [];
@@ -55,9 +52,8 @@ function run(tiers) {
       '--forceExit',
       '--passWithNoTests',
       ...process.argv.slice(2),
-      ...tiers.filter((word) => word.startsWith('--')),
       '--selectProjects',
-      ...tiers.filter((word) => !word.startsWith('--')),
+      ...tiers,
     ],
     { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8', maxBuffer: 256 * 1024 * 1024 },
   );
@@ -69,7 +65,7 @@ function run(tiers) {
       if (suite.status === 'failed') process.stdout.write(`\n${suite.name}\n${suite.message}\n`);
     if (jest.status !== 0 && result.success) failed++;
     const seconds = Math.round((Date.now() - began) / 1000);
-    process.stdout.write(`${tiers.filter((word) => !word.startsWith('--')).join(' and ')} tests: ${seconds} s\n`);
+    process.stdout.write(`${tiers.join(' and ')} tests: ${seconds} s\n`);
     process.stdout.write(slowest(result.testResults));
   } catch {
     failed++;

@@ -31,7 +31,12 @@ describe('a consumer that is not ours', () => {
   }, 60_000);
 
   it('reads events (Avro) and documents (JSON Schema frame) through the registry endpoint', async () => {
-    expect(product.output()).toContain(`Kafka: ${brokers}   schema registry: ${product.url}\n`); // where the greeting sends people
+    const told = `Kafka: ${brokers}   schema registry: ${product.url}\n`; // the greeting sends people there, lines after "ready"
+    await until(
+      async () => product.output(),
+      (text) => text.includes(told),
+      { within: 10_000, what: told },
+    );
     await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 3, seed: 'consumer' });
     const consumer = spawn(
       process.execPath,

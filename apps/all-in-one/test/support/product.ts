@@ -142,13 +142,17 @@ export async function ready(child: ChildProcess, output: () => string, expected:
   }
 }
 
-/** Asks until `good` says so; throws with the last answer. */
+/**
+ * Asks until `good` says so; throws with the last answer. Who has waited long asks less often, by a fiftieth of the time so
+ * far: what is asked, all effects or the status of all flows, costs the product as much as its work does.
+ */
 export async function until<T>(
   ask: () => Promise<T>,
   good: (answer: T) => boolean,
   options: { within: number; what: string },
 ): Promise<T> {
-  const deadline = Date.now() + options.within;
+  const began = Date.now();
+  const deadline = began + options.within;
   let last: T | undefined;
   let failure: unknown;
   while (Date.now() < deadline) {
@@ -159,7 +163,7 @@ export async function until<T>(
     } catch (error) {
       failure = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(20, Math.min((Date.now() - began) / 50, 500))));
   }
   throw new Error(
     `${options.what}: not within ${options.within} ms; last: ${failure ? String(failure) : JSON.stringify(last)?.slice(0, 3000)}`,
