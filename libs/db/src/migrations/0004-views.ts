@@ -38,8 +38,7 @@ export class Views0004 implements MigrationInterface {
         union all
         select s.id from relay_set_aside s where s.published_at is null;
 
-      -- Counting by status and paging within one status: read from the index alone. Status changes are never HOT anyway
-      -- (delivery_open depends on it).
+      -- Counting by status and paging within one status: read from the index alone. (0009 has another instead.)
       create index delivery_by_status on delivery (status, flow, id) include (adopted);
       -- Which events passed their freshness between two looks.
       create index delivery_accepted on delivery (flow, accepted_at);
