@@ -144,7 +144,7 @@ export async function ready(child: ChildProcess, output: () => string, expected:
 
 /**
  * Asks until `good` says so; throws with the last answer. Who has waited long asks less often, by a fiftieth of the time so
- * far: what is asked, all effects or the status of all flows, costs the product as much as its work does.
+ * far: what is asked, all effects or the status of all flows, is work for the product as well.
  */
 export async function until<T>(
   ask: () => Promise<T>,
