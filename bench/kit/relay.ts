@@ -42,6 +42,8 @@ export interface RelayBench {
   count(topic: string): Promise<number>;
   /** rate at which `rows` records come into the topic beyond `base`, from the first seen on; of a slow peer only for `windowMs` */
   drained(relay: PeerProcess, from: { topic: string; base: number; rows: number; windowMs?: number }): Promise<Drained>;
+  /** rate of our relay over `rows` that wait for it; it stands still before and afterwards, so that it stays warm and leaves the machine to the peer */
+  drainOurs(relay: PeerProcess, rows: number): Promise<Drained>;
   /** from commit to a consumer of the topic, ms, for rows appended one by one */
   lags(topic: string, insert: (mark: string) => Promise<void>): Promise<number[]>;
   close(): Promise<void>;
@@ -98,6 +100,15 @@ export async function openRelayBench(): Promise<RelayBench> {
       }),
     count: (name) => recordsIn(admin, name),
     drained: (relay, from) => drained(admin, relay, from),
+    drainOurs: async (relay, rows) => {
+      const base = await recordsIn(admin, topic);
+      relay.pause(false);
+      try {
+        return await drained(admin, relay, { topic, base, rows });
+      } finally {
+        relay.pause(true);
+      }
+    },
     lags: (name, insert) => lags(kafka, name, insert),
     close: async () => {
       await admin.disconnect();

@@ -32,12 +32,12 @@ export default async function run(): Promise<Report> {
     connect = await startConnect(bench, classPath, folder);
     await drainTheirs(bench, connect, topic, WARM_ROWS);
     relay = await bench.ours();
-    await drainOurs(bench, relay, WARM_ROWS);
+    await bench.drainOurs(relay, WARM_ROWS);
     await drainTheirs(bench, connect, topic, WARM_ROWS);
-    await drainOurs(bench, relay, WARM_ROWS);
+    await bench.drainOurs(relay, WARM_ROWS);
     for (let round = 0; round < ROUNDS; round++) {
       drains.theirs.push(await drainTheirs(bench, connect, topic, ROWS));
-      drains.ours.push(await drainOurs(bench, relay, ROWS));
+      drains.ours.push(await bench.drainOurs(relay, ROWS));
     }
     const append = appendOne(bench.database, bench.topic);
     for (let round = 0; round < ROUNDS; round++) {
@@ -100,17 +100,6 @@ function reportOf(
       'most memory of its process, MiB': median(drains.theirs.map(({ peakMiB }) => peakMiB)),
     },
   };
-}
-
-/** Drains the `rows` that were appended for Debezium; the relay stands still before and afterwards. */
-async function drainOurs(bench: RelayBench, relay: PeerProcess, rows: number): Promise<Drained> {
-  const base = await bench.count(bench.topic);
-  relay.pause(false);
-  try {
-    return await bench.drained(relay, { topic: bench.topic, base, rows });
-  } finally {
-    relay.pause(true);
-  }
 }
 
 async function drainTheirs(bench: RelayBench, connect: Connect, topic: string, rows: number): Promise<Drained> {

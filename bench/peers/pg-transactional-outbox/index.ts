@@ -35,10 +35,10 @@ export default async function run(): Promise<Report> {
     await bench.createTopic(TOPIC);
     await bench.append(ROWS);
     relay = await bench.ours();
-    await bench.drained(relay, { topic: bench.topic, base: 0, rows: ROWS });
-    relay.pause(true);
+    await bench.drainOurs(relay, ROWS);
     for (let round = 0; round < ROUNDS; round++) {
-      ours.push(await drainOurs(bench, relay));
+      await bench.append(ROWS);
+      ours.push(await bench.drainOurs(relay, ROWS));
       for (const mode of Object.keys(MODES) as Mode[]) theirs[mode].push(await drainTheirs(bench, folder, mode));
     }
   } finally {
@@ -69,17 +69,6 @@ export default async function run(): Promise<Report> {
   };
   printReport(report);
   return report;
-}
-
-async function drainOurs(bench: RelayBench, relay: PeerProcess): Promise<Drained> {
-  const base = await bench.count(bench.topic);
-  await bench.append(ROWS);
-  relay.pause(false);
-  try {
-    return await bench.drained(relay, { topic: bench.topic, base, rows: ROWS });
-  } finally {
-    relay.pause(true);
-  }
 }
 
 async function drainTheirs(bench: RelayBench, folder: string, mode: Mode): Promise<Drained> {
