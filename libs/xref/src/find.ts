@@ -5,7 +5,10 @@ const FIND: Statement = {
   text: `
 select x.document, x.key, x.target_id
   from (select distinct * from unnest($2::text[], $3::text[]) as q(document, key)) q
-  join xref x on x.connection = $1 and x.document = q.document and x.key = q.key`,
+  -- offset 0: by its key for each row, whatever the statistics of a young table say
+  cross join lateral (
+    select document, key, target_id from xref where connection = $1 and document = q.document and key = q.key offset 0
+  ) x`,
 };
 
 /** The ids of records at one connection, in the order asked; undefined where none is bound. One statement for all of them. */

@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Database } from '#db';
 import { clonedDatabase, eventually } from '#testing';
 import type { ClonedDatabase } from '#testing';
-import { commitOffset } from './commit.ts';
+import { commitOffsets, type Lease } from './commit.ts';
 import { balance, leave, release } from './membership.ts';
 import type { Member, Start } from './membership.ts';
 import { ensureTopics } from './topics.ts';
 
 const HOUR = 3_600_000;
+const commitOffset = async (database: Database, group: string, lease: Lease, next: bigint): Promise<boolean> =>
+  (await commitOffsets(database, group, [{ lease, next }])).size === 1;
+
 const TOPIC = 'lease.v1';
 
 describe('leases of partitions', () => {

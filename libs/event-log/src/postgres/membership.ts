@@ -1,6 +1,6 @@
 import type { Database, Transaction } from '#db';
 import { shareOf } from './share.ts';
-import type { Lease } from './commit.ts';
+import { placeOf, type Lease } from './commit.ts';
 
 const ALIVE = `
   insert into log_group_member (group_name, member, topics, until)
@@ -107,8 +107,6 @@ async function take(tx: Transaction, me: Member, due: { topic: string; partition
     return { ...lease, committed: start?.committed ?? null, lowWatermark: start?.low_watermark ?? 0n };
   });
 }
-
-export const placeOf = (place: { topic: string; partition: number }): string => `${place.topic}/${place.partition}`;
 
 export async function release(database: Database, group: string, lease: Lease): Promise<void> {
   await database.query(RELEASE, [group, lease.topic, lease.partition, lease.token]);

@@ -3,8 +3,8 @@ import type { Database } from '#db';
 import { handleUntilDone } from '../handling.ts';
 import { findHole, offsetsOf } from '../hole.ts';
 import { RefillScan } from '../refill.ts';
-import { commitOffset } from './commit.ts';
 import type { Lease } from './commit.ts';
+import type { Committer } from './committer.ts';
 import { fetchRecords } from './fetch.ts';
 import type { Start } from './membership.ts';
 import { bounds } from './poll.ts';
@@ -14,15 +14,16 @@ export interface ReaderContext {
   subscription: Subscription;
   append: EventLog['append'];
   maxBatch: number;
-  /** a number that changes whenever something was announced */
+  committer: Committer;
+  /** a number that changes whenever something was announced, nobody knows of which partition */
   announced(): number;
   /** called when a reader goes to sleep and something was announced since it looked last */
   asleep(): void;
 }
 
 /**
- * One leased partition: fetch, check for holes, handle, commit, again. Runs while there is something to read and sleeps
- * otherwise; the subscription wakes it. Where a record is missing it stops: from there it only looks for a refill, and
+ * One leased partition: fetch, check for holes, handle, have it committed, again. Runs while there is something to read and
+ * sleeps otherwise; the subscription wakes it. Where a record is missing it stops: from there it only looks for a refill, and
  * goes on behind that one's first marker.
  */
 export class PartitionReader implements Lease {
@@ -40,6 +41,10 @@ export class PartitionReader implements Lease {
   #running: Promise<void> | undefined;
   /** what had been announced when the log was asked last */
   #looked = 0;
+  /** something was appended here since */
+  #told = false;
+  /** the answer to the newest commit */
+  #committed: Promise<unknown> = Promise.resolve();
 
   constructor(start: Start, context: ReaderContext) {
     this.topic = start.topic;
@@ -68,14 +73,22 @@ export class PartitionReader implements Lease {
     if (!this.idle) return;
     this.#running = this.#read().then((well) => {
       this.#running = undefined;
-      if (well && this.#context.announced() !== this.#looked) this.#context.asleep();
+      if (well && this.#told) this.wake();
+      else if (well && this.#context.announced() !== this.#looked) this.#context.asleep();
     });
   }
 
-  /** Finishes the batch in hand, commits it, resolves. */
+  /** Something was appended to this very partition. */
+  tell(): void {
+    this.#told = true;
+    this.wake();
+  }
+
+  /** Finishes the batch in hand, commits it, resolves; if it cannot be committed, the next owner handles it again. */
   async end(): Promise<void> {
     this.#ending.abort();
     await this.#running;
+    await Promise.race([this.#committed, this.#context.committer.hurry()]);
   }
 
   /** The lease is gone: what is in hand is not committed. */
@@ -86,32 +99,27 @@ export class PartitionReader implements Lease {
 
   /** False: something failed, or the partition is not ours any more; what was announced meanwhile waits for the next look. */
   async #read(): Promise<boolean> {
-    const { database, subscription, maxBatch } = this.#context;
+    const { maxBatch } = this.#context;
     let progress = false;
     try {
       for (;;) {
         if (this.#ending.signal.aborted) return progress;
         if (this.#stopped && !(await this.#search(this.#stopped.scan))) return progress;
         this.#looked = this.#context.announced();
+        this.#told = false;
         const records = await this.#fetch();
         if (records.length === 0 && (progress || !(await this.#hasMore()))) return true; // a batch before had all of it
         if (this.#ending.signal.aborted) return progress;
         if (records.length === 0) records.push(...(await this.#fetch())); // younger than the end it is held against
         if (!(await this.#dense(records))) continue;
         if (!(await this.#handle(records))) return progress;
-        const next = this.position + BigInt(records.length);
-        // crashpoint log.before-commit
-        if (!(await commitOffset(database, subscription.group, this, next))) {
-          this.lose();
-          return false;
-        }
-        // crashpoint log.after-commit
-        this.position = next;
+        this.position += BigInt(records.length);
+        void this.#commit();
         progress = true;
         if (records.length < maxBatch) return true;
       }
     } catch (cause) {
-      this.#problem('unavailable', 'reading the log or committing failed; the same records come again', cause);
+      this.#problem('unavailable', 'reading the log failed; the same records come again', cause);
       return false;
     }
   }
@@ -157,7 +165,7 @@ export class PartitionReader implements Lease {
 
   /** Reads on without handling anything. True: a refill was found, and handling goes on behind its first marker. */
   async #search(scan: RefillScan): Promise<boolean> {
-    const { database, subscription } = this.#context;
+    const { database } = this.#context;
     for (;;) {
       if (this.#ending.signal.aborted) return false;
       let records = await this.#fetch();
@@ -174,15 +182,22 @@ export class PartitionReader implements Lease {
         this.position = records.at(-1)!.offset + 1n;
         continue;
       }
-      if (!(await commitOffset(database, subscription.group, this, next))) {
-        this.lose();
-        return false;
-      }
       this.position = next;
+      if (!(await this.#commit())) return false;
       this.#stopped = undefined;
       this.#problem('resumed', `goes on at offset ${next}, where what was missing was published again`);
       return true;
     }
+  }
+
+  /** False: the lease is somebody else's. */
+  #commit(): Promise<boolean> {
+    const committed = this.#context.committer.commit(this, this.position).then((done) => {
+      if (!done) this.lose();
+      return done;
+    });
+    this.#committed = committed;
+    return committed;
   }
 
   #problem(kind: LogProblem['kind'], message: string, cause?: unknown): void {

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { EventLog, RunningSubscription, StoppedPartition, Subscription } from '#contracts';
 import type { Database } from '#db';
 import { pauseFor } from '../handling.ts';
-import { balance, leave, placeOf, release } from './membership.ts';
+import { placeOf } from './commit.ts';
+import { Committer } from './committer.ts';
+import { balance, leave, release } from './membership.ts';
 import type { Member } from './membership.ts';
 import { PartitionReader } from './partition-reader.ts';
 import { partitionsWithMore } from './poll.ts';
@@ -32,6 +34,7 @@ export class PostgresSubscription implements RunningSubscription {
   readonly #subscription: Subscription;
   readonly #context: SubscriptionContext;
   readonly #me: Member;
+  readonly #committer: Committer;
   readonly #readers = new Map<string, PartitionReader>();
   readonly #stopping = new AbortController();
   readonly #firstBalance = Promise.withResolvers<void>();
@@ -44,6 +47,9 @@ export class PostgresSubscription implements RunningSubscription {
   #unavailable = false;
 
   constructor(subscription: Subscription, topics: ReadonlyMap<string, number>, context: SubscriptionContext) {
+    this.#committer = new Committer(context.database, subscription.group, (cause) =>
+      this.#problem('committing failed; trying on', cause),
+    );
     this.#subscription = subscription;
     this.#context = context;
     this.#me = { group: subscription.group, member: randomUUID(), leaseMs: context.leaseMs, topics };
@@ -73,12 +79,11 @@ export class PostgresSubscription implements RunningSubscription {
   }
 
   /**
-   * This process appended `at`: readers of these partitions that sleep begin at once. One that is busy looks again when it is done,
-   * one elsewhere is told by NOTIFY.
+   * This process appended `at`: readers of these partitions that sleep begin at once, one that is busy looks again when it is done.
+   * One elsewhere is told by NOTIFY; one that is ours only from now on looks by itself.
    */
   appendedHere(at: readonly { topic: string; partition: number }[]): void {
-    this.#announced++;
-    for (const place of new Set(at.map(placeOf))) this.#readers.get(place)?.wake();
+    for (const place of new Set(at.map(placeOf))) this.#readers.get(place)?.tell();
   }
 
   /** Something was appended to these topics, elsewhere. */
@@ -102,6 +107,7 @@ export class PostgresSubscription implements RunningSubscription {
     const limit = new AbortController();
     await Promise.race([ended, pauseFor(STOP_LIMIT_MS, limit.signal)]);
     limit.abort();
+    this.#committer.close();
     clearTimeout(this.#expiry);
     for (const reader of this.#readers.values()) reader.lose();
     await this.#guard(() => leave(this.#context.database, this.#me));
@@ -142,6 +148,7 @@ export class PostgresSubscription implements RunningSubscription {
           ...this.#context,
           subscription: this.#subscription,
           maxBatch: this.#subscription.maxBatch ?? DEFAULT_MAX_BATCH,
+          committer: this.#committer,
           announced: () => this.#announced,
           asleep: () => this.#pollNow.abort(),
         }),
@@ -196,16 +203,15 @@ export class PostgresSubscription implements RunningSubscription {
       this.#unavailable = false;
       return true;
     } catch (cause) {
-      if (!this.#unavailable)
-        this.#subscription.onProblem?.({
-          kind: 'unavailable',
-          topic: this.#subscription.topics[0] ?? '',
-          partition: -1,
-          message: `${this.#subscription.group} cannot reach the log; trying on`,
-          cause,
-        });
+      if (!this.#unavailable) this.#problem('cannot reach the log; trying on', cause);
       this.#unavailable = true;
       return false;
     }
+  }
+
+  #problem(what: string, cause: unknown): void {
+    const { group, topics } = this.#subscription;
+    const message = `${group}: ${what}`;
+    this.#subscription.onProblem?.({ kind: 'unavailable', topic: topics[0] ?? '', partition: -1, message, cause });
   }
 }
