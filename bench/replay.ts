@@ -20,7 +20,7 @@ export default async function run(argument = '10000'): Promise<Report> {
   if (!(many >= 1_000 && many <= 1_000_000)) throw new Error('a replay is 1000 to 1000000 documents long');
   const world = await openWorld();
   const target = openTarget(connectionOf(NAME, world.target.url, 8), { sandbox: () => world.target.url });
-  const intake = new Intake(world.database, world.metrics, () => {}, new Map([[NAME, target]]));
+  const intake = new Intake(world.database, world.metrics, () => {}, { targets: new Map([[NAME, target]]) });
   try {
     const first = await rateOf(intake, many, (n) => recordOf(NAME, n, Infinity));
     say(`${many.toLocaleString('en')} taken in: ${first.toFixed(0)}/s`);

@@ -32,7 +32,10 @@ export class DeliveryService {
     const targets = new Map([...options.targets].map(([name, target]) => [name, lookBeforeCreate(target, restore)]));
     this.#options = options;
     this.#engine = new Engine({ ...options, targets });
-    this.#intake = new Intake(database, metrics, (connection) => this.#engine.wake(connection), targets);
+    this.#intake = new Intake(database, metrics, (connection) => this.#engine.wake(connection), {
+      targets,
+      process: this.#engine.store.holder,
+    });
     this.#commands = new Commands({
       database,
       store: this.#engine.store,

@@ -15,27 +15,46 @@ export interface Refused {
 
 /** Sessions of the pool that replays may hold: the rest is for what is new and for sending. */
 const REPLAYS_AT_ONCE = 4;
+/** A batch of at least so many records has a transaction of its own; smaller ones share one, up to as many. */
+const LARGE = 100;
+
+export interface IntakeOptions {
+  /** by connection name */
+  targets?: ReadonlyMap<string, Target>;
+  /** the holder of this process's lanes, which needs no notification of what it took in itself */
+  process?: string;
+}
+
+interface Waiting {
+  rows: readonly IntakeRow[];
+  taken: PromiseWithResolvers<void>;
+}
 
 /**
- * Takes records of document topics into `delivery`: one transaction per batch, the first of each (event, flow) wins, every
- * differing repeat is counted. Replays follow, each by what it finds. When it resolves, the offsets may be committed.
+ * Takes records of document topics into `delivery`: the first of each (event, flow) wins, every differing repeat is counted.
+ * A large batch is a transaction of its own; small ones that come while one is under way, each of a partition of its own, share
+ * the next. Replays follow, each by what it finds. When it resolves, the offsets may be committed.
  */
 export class Intake {
   readonly #database: Database;
   readonly #targets: ReadonlyMap<string, Target>;
   readonly #metrics: Metrics;
   readonly #arrived: (connection: string) => void;
+  readonly #process: string | undefined;
+  #waiting: Waiting[] = [];
+  #sharing = false;
 
   constructor(
     database: Database,
     metrics: Metrics,
     arrived: (connection: string) => void,
-    targets: ReadonlyMap<string, Target> = new Map(),
+    { targets = new Map(), process }: IntakeOptions = {},
   ) {
     this.#database = database;
     this.#targets = targets;
     this.#metrics = metrics;
     this.#arrived = arrived;
+    this.#process = process;
   }
 
   async take(records: readonly StoredRecord[]): Promise<Refused[]> {
@@ -52,18 +71,48 @@ export class Intake {
         refused.push({ at, reason: cause instanceof Error ? cause.message : String(cause) });
       }
     }
-    const unique = firstOfEach(rows);
-    if (unique.length > 0)
-      this.#tell(
-        await this.#database.transaction(async (tx) => {
-          const taken = await store(tx, unique);
-          // crashpoint intake.before-commit
-          return taken;
-        }),
-      );
+    if (rows.length >= LARGE) await this.#take(rows);
+    else if (rows.length > 0) await this.#takeWithOthers(rows);
     // crashpoint intake.after-commit
     await this.#takeReplays(replays);
     return refused;
+  }
+
+  async #take(rows: readonly IntakeRow[]): Promise<void> {
+    const unique = firstOfEach(rows);
+    this.#tell(
+      await this.#database.transaction(async (tx) => {
+        const taken = await store(tx, unique, this.#process);
+        // crashpoint intake.before-commit
+        return taken;
+      }),
+    );
+  }
+
+  #takeWithOthers(rows: readonly IntakeRow[]): Promise<void> {
+    const taken = Promise.withResolvers<void>();
+    this.#waiting.push({ rows, taken });
+    if (!this.#sharing) void this.#share();
+    return taken.promise;
+  }
+
+  async #share(): Promise<void> {
+    this.#sharing = true;
+    while (this.#waiting.length > 0) {
+      let count = 0;
+      const more = this.#waiting.findIndex(({ rows }) => (count += rows.length) > LARGE);
+      const group = this.#waiting.splice(0, more === -1 ? this.#waiting.length : Math.max(1, more));
+      const all = group.flatMap(({ rows }) => rows);
+      try {
+        await this.#take(all);
+        for (const { taken } of group) taken.resolve();
+      } catch (cause) {
+        if (group.length === 1) group[0]!.taken.reject(cause);
+        // what one of them brought about must not keep the others from theirs: each by itself
+        else await Promise.all(group.map(({ rows, taken }) => this.#take(rows).then(taken.resolve, taken.reject)));
+      }
+    }
+    this.#sharing = false;
   }
 
   /** Each in a transaction of its own, several at once: each waits for the disk. Those of one record one after the other, as they came. */
@@ -80,7 +129,7 @@ export class Intake {
   async #takeReplay(replayed: ReplayedRow): Promise<void> {
     let taken: TakenRow[] = [];
     await takeReplay(this.#database, this.#targets, replayed, async (tx, row) => {
-      taken = await store(tx, [row]);
+      taken = await store(tx, [row], this.#process);
     });
     this.#tell(taken);
     this.#arrived(replayed.row.connection);
@@ -92,8 +141,8 @@ export class Intake {
   }
 }
 
-/** Answers with what is new. */
-async function store(tx: Transaction, rows: readonly IntakeRow[]): Promise<TakenRow[]> {
+/** Answers with what is new; tells every process but `by`. */
+async function store(tx: Transaction, rows: readonly IntakeRow[], by = ''): Promise<TakenRow[]> {
   tx.queue(ENSURE_LANES, [
     rows.map((row) => row.connection),
     rows.map((row) => row.document),
@@ -103,7 +152,7 @@ async function store(tx: Transaction, rows: readonly IntakeRow[]): Promise<Taken
   if (fresh.length === 0) return fresh;
   tx.queue(WAKE_LANES, [[...new Set(fresh.map((row) => row.lane_id))]]);
   for (const connection of new Set(fresh.map((row) => row.connection)))
-    tx.queue(`select pg_notify('${WAKE_CHANNEL}', $1)`, [connection]);
+    tx.queue(`select pg_notify('${WAKE_CHANNEL}', $1)`, [`${connection} ${by}`.trim()]);
   return fresh;
 }
 

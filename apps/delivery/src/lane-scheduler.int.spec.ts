@@ -59,7 +59,7 @@ class Claims implements Step {
   check = always;
   async run(model: Model, { database, connection, ids }: Real): Promise<void> {
     const rows = await database.query<ClaimedRow>(CLAIM, [connection, this.most, this.holder, LEASE_MS, false]);
-    const claimed = rows.map(({ id, token }) => ({ lane: ids.indexOf(id), token }));
+    const claimed = rows.filter(({ id }) => id !== null).map(({ id, token }) => ({ lane: ids.indexOf(id), token }));
     const expected = model.lanes
       .map((lane, n) => ({ lane, n }))
       .filter(({ lane }) => lane.due !== null && lane.due !== Infinity)
@@ -179,7 +179,7 @@ describe('lanes between processes that claim, die, sleep through their leases an
         const { model, real } = both;
         const waiting = model.lanes.filter(({ due }) => due !== null && due !== Infinity).length;
         const left = await real.database.query<ClaimedRow>(CLAIM, [real.connection, LANES, 'z', LEASE_MS, false]);
-        expect(left).toHaveLength(waiting);
+        expect(left.filter(({ id }) => id !== null)).toHaveLength(waiting);
       }),
       { numRuns: 150 },
     );

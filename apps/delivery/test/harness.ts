@@ -79,7 +79,7 @@ export async function world(
     (name) => {
       for (const engine of engines) engine.wake(name);
     },
-    new Map([[at.name, target]]),
+    { targets: new Map([[at.name, target]]) },
   );
   let offset = 0n;
   const self: World = {

@@ -109,6 +109,11 @@ export class Database implements Queryable {
     return new Database(dataSource, config);
   }
 
+  /** Whether both were opened with one address. */
+  sameAs(other: Database): boolean {
+    return this.#config.connectionString === other.#config.connectionString;
+  }
+
   async query<Row = Record<string, unknown>>(sql: string | Statement, params: readonly unknown[] = []): Promise<Row[]> {
     try {
       return await run<Row>(this.#pool, sql, params);

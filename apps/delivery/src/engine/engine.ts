@@ -135,9 +135,13 @@ export class Engine {
     await this.#instance.stop();
   }
 
-  /** Payload: a connection's name, `*` when states changed, nothing after a reconnection. */
+  /** Payload: a connection's name and perhaps the process that says so, `*` when states changed, nothing after a reconnection. */
   #heard(payload: string | undefined): void {
-    if (payload !== undefined && payload !== STATES_CHANGED) return this.wake(payload);
+    if (payload !== undefined && payload !== STATES_CHANGED) {
+      const [connection, from] = payload.split(' ');
+      if (from !== this.store.holder) this.wake(connection); // we know what we took in ourselves
+      return;
+    }
     Promise.all([...this.#workers.values()].map((worker) => worker.refresh()))
       .catch((cause: unknown) => log.warn({ err: cause }, 'reading states failed'))
       .finally(() => this.wake());

@@ -13,13 +13,13 @@ describe('a lease', () => {
     const store = new Store({ database, results: new ResultWriter(schemas, registry), holder: 'me', leaseMs: 60_000 });
     await database.query(ENSURE_CONNECTION, [w.connection.name, 1, null]);
     await w.send({ document: 'payment', key: 'k' });
-    const [claimed] = await store.claim(w.connection.name, 1, false, false);
+    const [claimed] = (await store.claim(w.connection.name, 1, false, false)).lanes;
     expect(await store.renew([claimed!])).toEqual(new Set([claimed!.id]));
     await store.release([{ ...claimed!, dueMs: null }]);
     await w.send({ document: 'payment', key: 'k', version: 2 });
     expect(await store.renew([claimed!])).toEqual(new Set());
     await store.release([{ ...claimed!, dueMs: 60_000 }]);
     expect(await store.nextDue(w.connection.name)).toBe(0);
-    expect(await store.claim(w.connection.name, 1, false, false)).toHaveLength(1);
+    expect((await store.claim(w.connection.name, 1, false, false)).lanes).toHaveLength(1);
   });
 });

@@ -6,7 +6,7 @@ import type { Missing } from '../core/plan.ts';
 import { ABANDON } from '../sql/abandon.ts';
 import { FORGET_OWN_WRITES } from '../sql/forget-own-writes.ts';
 import { BEGIN_ATTEMPTS, type BegunAttempt, type BegunRow } from '../sql/begin-attempts.ts';
-import { CLAIM, CLAIM_ORDERED, NEXT_DUE, type ClaimedRow } from '../sql/claim.ts';
+import { CLAIM, CLAIM_ORDERED, NEXT_DUE, type ClaimAnswer, type ClaimedRow } from '../sql/claim.ts';
 import { WAIT_FOR } from '../sql/dependency.ts';
 import { HOLD } from '../sql/hold.ts';
 import { LATE_ANSWER } from '../sql/late-answer.ts';
@@ -42,6 +42,12 @@ export interface ToSettle {
   nature: DocumentDeclaration['nature'];
 }
 
+export interface Claimed {
+  lanes: ClaimedRow[];
+  /** ms until the next one is due; undefined when none will be by itself, or as many were taken as were asked for */
+  nextMs: number | undefined;
+}
+
 export interface Settled {
   /** lanes whose row was recorded; the others had another token */
   lanes: ReadonlySet<bigint>;
@@ -69,9 +75,11 @@ export class Store {
   }
 
   /** With `onlyOrdered` none but the lanes whose next request a person ordered. */
-  claim(connection: string, most: number, halfOpen: boolean, onlyOrdered: boolean): Promise<ClaimedRow[]> {
+  async claim(connection: string, most: number, halfOpen: boolean, onlyOrdered: boolean): Promise<Claimed> {
     const statement = onlyOrdered ? CLAIM_ORDERED : CLAIM;
-    return this.database.query<ClaimedRow>(statement, [connection, most, this.holder, this.leaseMs, halfOpen]);
+    const values = [connection, most, this.holder, this.leaseMs, halfOpen];
+    const rows = await this.database.query<ClaimedRow & ClaimAnswer>(statement, values);
+    return { lanes: rows.filter((row) => row.id !== null), nextMs: rows[0]?.inMs ?? undefined };
   }
 
   /** ms until the next lane is due; undefined when none will be by itself. */

@@ -40,6 +40,16 @@ const AGAIN_MS = 1_000;
 /** Slots without work go back after this, ms. */
 const IDLE_SLOTS_MS = 2_000;
 
+/** What a look for work found. */
+interface Round {
+  taken: number;
+  /** there may be more: as many were taken as there was room for */
+  full?: boolean;
+  /** ms until the next is due, `null` if none will be by itself; undefined if that was not asked */
+  nextMs?: number | null;
+}
+const NOTHING: Round = { taken: 0 };
+
 /**
  * Delivers to one connection: claims due lanes, decides, writes attempts, sends, records.
  *
@@ -67,6 +77,8 @@ export class Worker {
   /** attempts written whose answer is not there yet */
   #begun = 0;
   #beginning = false;
+  /** the loop sleeps for lack of room: whoever makes some wakes it */
+  #wantsRoom = false;
   #stopping = false;
   #loop: Promise<void> | undefined;
   #rateTimer: NodeJS.Timeout | undefined;
@@ -170,15 +182,16 @@ export class Worker {
     while (!this.#stopping) {
       let sleep: number;
       try {
-        const taken = await this.#claim();
-        if (taken > 0 || this.#busy > 0) idleSince = performance.now();
+        const round = await this.#claim();
+        if (round.taken > 0 || this.#busy > 0) idleSince = performance.now();
         else if (performance.now() - idleSince > IDLE_SLOTS_MS) await this.#slots.part();
-        sleep = await this.#pause(taken);
+        sleep = await this.#pause(round);
       } catch (cause) {
         log.warn({ err: cause }, `${connection.name}: claiming failed, trying again`);
         sleep = 500;
       }
       if (sleep > 0 && !this.#stopping) await this.#bell.wait(sleep);
+      this.#wantsRoom = false;
     }
   }
 
@@ -190,11 +203,11 @@ export class Worker {
     return held + Math.max(1, this.#claimAhead.of(held)) - this.#busy;
   }
 
-  async #claim(): Promise<number> {
+  async #claim(): Promise<Round> {
     const { store, connection } = this.#options;
     if (this.#slots.held === 0 && this.#busy === 0 && !(await this.#somethingDue())) {
       if (this.#guard.trying) await this.#guard.nothingToTry();
-      return 0;
+      return NOTHING;
     }
     if (!this.#slots.full && this.#slots.free === 0) {
       await this.#slots.take();
@@ -202,16 +215,17 @@ export class Worker {
     }
     if (this.#slots.held === 0) {
       await this.#yieldReady(() => true); // whoever has the slots can have them
-      return 0;
+      return NOTHING;
     }
     const room = this.#room();
-    if (room <= 0) return 0;
+    if (room <= 0) return NOTHING;
     const trying = this.#guard.trying;
     const claimedAt = performance.now();
-    const claimed = await store.claim(connection.name, room, trying, this.#budget.usedUp);
+    const { lanes: claimed, nextMs } = await store.claim(connection.name, room, trying, this.#budget.usedUp);
+    const round = { taken: claimed.length, full: claimed.length >= room, nextMs: nextMs ?? null };
     if (claimed.length === 0) {
       if (trying) await this.#guard.nothingToTry();
-      return 0;
+      return round;
     }
     // crashpoint delivery.after-claim
     for (const { id, token, ordered } of claimed) {
@@ -236,7 +250,7 @@ export class Worker {
       for (const { dueMs } of decided.idle) this.#wakeIn(dueMs);
     }
     if (trying && this.#busy === 0) await this.#guard.nothingToTry();
-    return claimed.length;
+    return round;
   }
 
   /** Whether slots are worth taking: an idle process leaves them to others. */
@@ -246,16 +260,20 @@ export class Worker {
     return next !== undefined && next <= 0;
   }
 
-  /** How long to sleep after a claim that took `taken`; 0 to go on at once. */
-  async #pause(taken: number): Promise<number> {
+  /** How long to sleep after a round; 0 to go on at once. */
+  async #pause({ taken, full, nextMs }: Round): Promise<number> {
     const { store, connection } = this.#options;
-    if (this.#room() <= 0) return LONGEST_SLEEP_MS;
-    if (taken > 0) return 0;
+    if (this.#room() <= 0) {
+      this.#wantsRoom = true;
+      return LONGEST_SLEEP_MS;
+    }
+    if (full) return 0;
     if (this.#budget.usedUp) return LONGEST_SLEEP_MS;
-    const next = await store.nextDue(connection.name);
-    if (next === undefined) return LONGEST_SLEEP_MS;
+    const next = nextMs === undefined ? ((await store.nextDue(connection.name)) ?? null) : nextMs;
+    if (next === null) return LONGEST_SLEEP_MS;
     if (next > 0) return Math.min(next + 1, LONGEST_SLEEP_MS);
     if (this.#slots.held === 0) return NO_SLOT_MS;
+    if (taken > 0) return 0;
     await this.#guard.refresh(); // due, and not to be had: held, paused, or another process is about to take it
     return this.#guard.closed ? Math.min(Math.max(this.#guard.heldMs, 20), LONGEST_SLEEP_MS) : LONGEST_SLEEP_MS;
   }
@@ -402,7 +420,7 @@ export class Worker {
       this.#claimAhead.used(tookMs);
       this.#begun--;
       this.#busy--;
-      this.#bell.ring();
+      if (this.#wantsRoom) this.#bell.ring();
       void this.#begin();
     });
     this.#forget(item.work.lane);

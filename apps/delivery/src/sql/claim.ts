@@ -1,5 +1,11 @@
 import type { Statement } from '#db';
 
+/** One row without a lane where none was taken. */
+export interface ClaimAnswer {
+  /** ms until the next lane that was not taken is due; null when none will be by itself, or all that was asked for was taken */
+  inMs: number | null;
+}
+
 export interface ClaimedRow {
   id: bigint;
   document: string;
@@ -17,6 +23,7 @@ export interface ClaimedRow {
  *
  * Ordered by due_at: the longest waiting first, and the index gives that order, so that the cost is that of the lanes taken
  * and not of the backlog. A leased lane is due when its lease ends, which is how a dead process's lanes come back.
+ * Where fewer are due than asked for it says when the next one will be, so that nobody asks again for that.
  * `statement_timestamp()`, because an index cannot be searched by a volatile `clock_timestamp()`.
  */
 export const CLAIM: Statement = { name: 'delivery-claim', text: claim('') };
@@ -38,14 +45,21 @@ with open as (
    order by l.due_at
    limit $2
    for update skip locked
-)
+), taken as (
 update lane l
    set token = l.token + 1, holder = $3, wake = false,
        until = clock_timestamp() + $4 * interval '1 ms',
        due_at = clock_timestamp() + $4 * interval '1 ms'
   from due
  where l.id = due.id
-returning l.id, l.document, l.key, l.token, l.doubt, l.ordered, clock_timestamp() as now`;
+returning l.id, l.document, l.key, l.token, l.doubt, l.ordered, clock_timestamp() as now
+)
+select t.*, n.in_ms as "inMs"
+  from (select case when (select count(*) from due) < $2 then (
+          select greatest(0, extract(epoch from l.due_at - clock_timestamp()) * 1000)::float8
+            from lane l where l.connection = $1 and l.due_at is not null and l.id not in (select id from due)
+           order by l.due_at limit 1) end as in_ms) n
+  left join taken t on true`;
 }
 
 /** When the next lane of connection $1 is due; null when none will be by itself. */

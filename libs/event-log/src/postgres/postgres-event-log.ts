@@ -28,6 +28,10 @@ const NOTIFY = { name: 'log-notify', text: `select pg_notify('${CHANNEL}', $1)` 
 /** characters of topic names in one notification; PostgreSQL allows 7,999 bytes */
 const MAX_PAYLOAD = 7_000;
 const RETENTION_EVERY_MS = 600_000;
+/** the sender of our notifications: what this process appended its readers know already */
+const PROCESS = randomUUID();
+/** the logs of this process that are read: the stages in one process have one each */
+const READ_HERE = new Set<PostgresEventLog>();
 
 export interface PostgresEventLogOptions {
   database: Database;
@@ -40,7 +44,7 @@ export interface PostgresEventLogOptions {
   onLog?: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void;
 }
 
-/** The event log in our own PostgreSQL: for a laptop, a pilot and tests. One instance per process. */
+/** The event log in our own PostgreSQL: for a laptop, a pilot and tests. One instance per stage. */
 export class PostgresEventLog implements EventLog {
   readonly #database: Database;
   readonly #leaseMs: number;
@@ -53,7 +57,6 @@ export class PostgresEventLog implements EventLog {
   /** calls enter one after the other, so that an early call that has to look up a topic stays the early one */
   #entrance: Promise<unknown> = Promise.resolve();
   #stopListening: Promise<() => Promise<void>> | undefined;
-  readonly #instance = randomUUID();
   #notifying: Promise<unknown> | undefined;
   /** topics appended to since the notification that is under way */
   readonly #untold = new Set<string>();
@@ -123,6 +126,7 @@ export class PostgresEventLog implements EventLog {
       leaseMs: this.#leaseMs,
     });
     this.#subscriptions.add(running);
+    READ_HERE.add(this);
     running.start();
     return {
       ready: () => running.ready(),
@@ -159,6 +163,7 @@ export class PostgresEventLog implements EventLog {
   /** Ends subscriptions and appends in hand. A database that was handed in is its owner's to close. */
   async close(): Promise<void> {
     clearInterval(this.#retention);
+    READ_HERE.delete(this);
     await this.#watch.stop();
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
     this.#subscriptions.clear();
@@ -177,7 +182,9 @@ export class PostgresEventLog implements EventLog {
    * through the fsync. One at a time per process; a lost one costs at most one poll interval (250 ms).
    */
   #appended(records: readonly PlacedRecord[]): void {
-    for (const subscription of this.#subscriptions) subscription.appendedHere(records);
+    for (const log of READ_HERE)
+      if (log.#database.sameAs(this.#database))
+        for (const subscription of log.#subscriptions) subscription.appendedHere(records);
     for (const { topic } of records) this.#untold.add(topic);
     this.#notifying ??= this.#tell().finally(() => (this.#notifying = undefined));
   }
@@ -186,7 +193,7 @@ export class PostgresEventLog implements EventLog {
     while (this.#untold.size > 0) {
       const topics = [...this.#untold].join(' ');
       this.#untold.clear();
-      const payload = topics.length <= MAX_PAYLOAD ? `appended ${this.#instance} ${topics}` : 'appended';
+      const payload = topics.length <= MAX_PAYLOAD ? `appended ${PROCESS} ${topics}` : 'appended';
       await this.#database
         .query(NOTIFY, [payload])
         .catch((cause: unknown) => this.#log('debug', `telling readers of the log failed: ${String(cause)}`));
@@ -203,7 +210,7 @@ export class PostgresEventLog implements EventLog {
 
   #heard(payload: string | undefined): void {
     const [what, who, ...topics] = payload?.split(' ') ?? [];
-    if (what === 'appended' && who === this.#instance) return;
+    if (what === 'appended' && who === PROCESS) return;
     for (const subscription of this.#subscriptions)
       if (what === 'group') subscription.rebalance(payload!.slice('group '.length));
       else if (topics.length > 0) subscription.appended(new Set(topics));
