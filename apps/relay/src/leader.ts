@@ -1,6 +1,6 @@
 import type { EventLog } from '#contracts';
 import type { Copyable } from '#db';
-import { beat, readOutbox, settle, type Cursor, type Leadership, type Snapshot } from '#outbox';
+import { beat, FEW_ROWS, readOutbox, settle, type Cursor, type Leadership, type Snapshot } from '#outbox';
 import { advance, mark, needsMark } from './cursor.ts';
 import { Pace } from './pace.ts';
 import { send, type Sent } from './send.ts';
@@ -59,11 +59,15 @@ export async function lead(options: LeaderOptions): Promise<void> {
   let beatAt = performance.now();
   let commandsAt = 0;
 
-  const read = (from: Cursor): Promise<Snapshot> =>
-    readOutbox(session, from.gaps.length > MOST_GAPS ? { high: LAST_ID, gaps: from.gaps } : from, limit, {
-      shard,
-      shards: leadership.shards,
-    });
+  const few = { ...limit, rows: Math.min(limit.rows, FEW_ROWS) };
+  let many = false;
+  /** Few rows while a read brings few, all that fit as soon as it brings as many as it may. */
+  const read = async (from: Cursor): Promise<Snapshot> => {
+    const all = from.gaps.length > MOST_GAPS ? { high: LAST_ID, gaps: from.gaps } : from;
+    const seen = await readOutbox(session, all, many ? limit : few, { shard, shards: leadership.shards });
+    many = seen.rows.length >= few.rows;
+    return seen;
+  };
   const flag = async (value: boolean): Promise<void> => {
     if (!(await beat(session, shard, epoch, value))) throw new Deposed();
     asleep = value;

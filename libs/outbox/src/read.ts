@@ -1,7 +1,6 @@
-import type { CopiedColumns, Copyable } from '#db';
+import type { CopiedColumns, Copyable, Statement } from '#db';
 import type { Gap } from './gap.ts';
-import { readShardSql } from './read-shard.ts';
-import { CANDIDATES, SNAPSHOT, type Reading } from './read-sql.ts';
+import { BY_PARAMETERS, literally, readShardSql, readSql } from './read-sql.ts';
 
 /** A committed row that the relay has not read yet. */
 export interface UnreadRow {
@@ -27,26 +26,11 @@ export interface Snapshot {
   cut: boolean;
 }
 
-/**
- * One statement, hence one snapshot: the rows in the open gaps and above the cursor, and a row without an id that says the
- * snapshot's xmin. Two statements would prove nothing: a transaction could end between them. `order by id` is the order in
- * which a record's events were made (the id is drawn under the record's lock), which neither time nor transaction id is.
- * The sum of sizes keeps a batch of large payloads within memory; it reads no payload (their length stands in the row).
- *
- * Every step passes rows on as they come from the index: a frame of rows where `range` would collect peers, no count of
- * all candidates, no sort of whole rows at the end (`readOutbox` puts them in order, which they are). With those a batch of
- * 4,000 rows of 1 KiB went to temporary files twice: 28 ms, and 7 like this (`explain (analyze, buffers)`).
- */
-const readSql = (reading: Reading): string => `
-  select id, topic, key, headers::text, payload, appended_at, null::text, null::bigint
-  from (
-    select *, sum(coalesce(octet_length(payload), 0))
-      over (order by id rows between unbounded preceding and 1 preceding) as before
-    from (${CANDIDATES(reading)}) as candidate
-  ) as sized
-  where coalesce(before, 0) < ${reading.bytes}
-  union all
-  select ${SNAPSHOT}`;
+/** A read of at most so many rows goes as a prepared statement: COPY is planned anew each time, which takes longer than few rows. */
+export const FEW_ROWS = 100;
+
+const FEW: Statement = { name: 'outbox-read-few', text: readSql(BY_PARAMETERS) };
+const FEW_OF_SHARD: Statement = { name: 'outbox-read-few-of-shard', text: readShardSql(BY_PARAMETERS) };
 
 /** Asked by the relay's leader, one at a time. `rows` (of one shard's share) and `bytes` bound the batch; one row always fits. */
 export async function readOutbox(
@@ -55,38 +39,85 @@ export async function readOutbox(
   limit: { rows: number; bytes: number },
   of: { shard: number; shards: number } = { shard: 0, shards: 1 },
 ): Promise<Snapshot> {
-  const reading = { high: from.high, gaps: from.gaps, rows: limit.rows * of.shards, bytes: limit.bytes };
-  const shared = of.shards > 1;
-  const rows: UnreadRow[] = [];
-  let seen: { xmin: bigint; drawn: bigint } | undefined;
-  let bytes = 0;
-  await db.copy(shared ? readShardSql(reading, of) : readSql(reading), (columns) => {
-    const id = columns.bigint();
-    if (id === null) {
-      seen = snapshotOf(columns);
-      return;
-    }
-    const row = rowOf(id, columns, shared);
-    rows.push(row);
-    bytes += row.payload?.length ?? 0;
-  });
+  const most = { rows: limit.rows * of.shards, bytes: limit.bytes };
+  const { rows, seen } = await (limit.rows <= FEW_ROWS ? readFew(db, from, most, of) : readMany(db, from, most, of));
+  const bytes = rows.reduce((sum, row) => sum + (row.payload?.length ?? 0), 0);
   return {
-    ...seen!,
+    ...seen,
     rows: rows.sort((one, other) => (one.id < other.id ? -1 : 1)),
     // as the statement has it: a row goes while those before it are below the limit
-    cut: rows.length >= reading.rows || bytes >= limit.bytes,
+    cut: rows.length >= most.rows || bytes >= most.bytes,
   };
+}
+
+interface Read {
+  rows: UnreadRow[];
+  seen: { xmin: bigint; drawn: bigint };
+}
+type From = Parameters<typeof readOutbox>[1];
+type Most = Parameters<typeof readOutbox>[2];
+type Of = { shard: number; shards: number };
+
+async function readFew(db: Copyable, from: From, most: Most, of: Of): Promise<Read> {
+  const read = await db.query<FewRow>(of.shards > 1 ? FEW_OF_SHARD : FEW, [
+    from.high,
+    from.gaps.map((gap) => gap.from),
+    from.gaps.map((gap) => gap.to),
+    most.rows,
+    most.bytes,
+    ...(of.shards > 1 ? [of.shard, of.shards] : []),
+  ]);
+  const seen = read.find(({ id }) => id === null)!;
+  return {
+    rows: read
+      .filter((row) => row.id !== null)
+      .map(({ id, topic, key, headers, payload, appended_at, foreign }) => ({
+        id: id!,
+        topic,
+        key,
+        headers: headersOf(headers),
+        payload,
+        appendedAt: appended_at,
+        ...(foreign && { foreign }),
+      })),
+    seen: { xmin: BigInt(seen.xmin), drawn: seen.drawn },
+  };
+}
+
+interface FewRow {
+  /** null: the row that says what the snapshot shows besides */
+  id: bigint | null;
+  topic: string;
+  key: string;
+  headers: string | null;
+  payload: Buffer | null;
+  appended_at: Date;
+  xmin: string;
+  drawn: bigint;
+  foreign?: boolean;
+}
+
+async function readMany(db: Copyable, from: From, most: Most, of: Of): Promise<Read> {
+  const shared = of.shards > 1;
+  const reading = literally(from, most, of);
+  const rows: UnreadRow[] = [];
+  let seen: Read['seen'] | undefined;
+  await db.copy(shared ? readShardSql(reading) : readSql(reading), (columns) => {
+    const id = columns.bigint();
+    if (id === null) seen = snapshotOf(columns);
+    else rows.push(rowOf(id, columns, shared));
+  });
+  return { rows, seen: seen! };
 }
 
 function rowOf(id: bigint, columns: CopiedColumns, shared: boolean): UnreadRow {
   const topic = columns.text()!;
   const key = columns.text()!;
-  const headers = columns.text();
   const row: UnreadRow = {
     id,
     topic,
     key,
-    headers: headers === null ? {} : (JSON.parse(headers) as Record<string, string>),
+    headers: headersOf(columns.text()),
     payload: columns.bytes(),
     appendedAt: columns.timestamp()!,
   };
@@ -95,6 +126,9 @@ function rowOf(id: bigint, columns: CopiedColumns, shared: boolean): UnreadRow {
   columns.bigint();
   return columns.boolean() ? { ...row, foreign: true } : row;
 }
+
+const headersOf = (text: string | null): Record<string, string> =>
+  text === null ? {} : (JSON.parse(text) as Record<string, string>);
 
 function snapshotOf(columns: CopiedColumns): { xmin: bigint; drawn: bigint } {
   for (let column = 0; column < 5; column++) columns.text(); // those of a row, all null
