@@ -22,4 +22,24 @@ describe('a lease', () => {
     expect(await store.nextDue(w.connection.name)).toBe(0);
     expect((await store.claim(w.connection.name, 1, false, false)).lanes).toHaveLength(1);
   });
+
+  it('is asked for and answered with when the next lane is due, in one statement', async () => {
+    const w = await at.world();
+    const { database, schemas, registry } = w;
+    const store = new Store({ database, results: new ResultWriter(schemas, registry), holder: 'me', leaseMs: 60_000 });
+    const claim = (most: number) => store.claim(w.connection.name, most, false, false);
+    await database.query(ENSURE_CONNECTION, [w.connection.name, 1, null]);
+    expect(await claim(5)).toEqual({ lanes: [], nextMs: undefined });
+    for (const key of ['now', 'too', 'later']) await w.send({ document: 'payment', key });
+    await database.query(
+      "update lane set due_at = now() + interval '30 seconds' where connection = $1 and key like '%later'",
+      [w.connection.name],
+    );
+    const one = await claim(1);
+    expect([one.lanes.length, one.nextMs]).toEqual([1, undefined]); // it may go on at once
+    const rest = await claim(5);
+    expect(rest.lanes).toHaveLength(1);
+    expect(rest.nextMs).toBeGreaterThan(15_000);
+    expect(rest.nextMs).toBeLessThanOrEqual(30_000);
+  });
 });
