@@ -1,8 +1,11 @@
 import type { StoredRecord } from '#contracts';
 import type { Database } from '#db';
+import { placeOf } from './commit.ts';
 
 /** One batch stays under this (a single larger record comes alone), so memory is bounded whatever was appended. */
 const MAX_BYTES = 8 * 1024 * 1024;
+/** Partitions in one statement: what memory holds at once is so many batches. */
+const TOGETHER = 4;
 
 /**
  * `order by "offset"`: the order of the log. The running sum is over the stored sizes; values are only read for the rows
@@ -11,19 +14,24 @@ const MAX_BYTES = 8 * 1024 * 1024;
 const FETCH = {
   name: 'log-fetch',
   text: `
-    select "offset", key, value, headers, appended_at from (
-      select *, sum(coalesce(octet_length(value), 0)) over (order by "offset") - coalesce(octet_length(value), 0) as before
-      from (
-        select "offset", key, value, headers, appended_at from log_record
-        where topic = $1 and partition = $2 and "offset" >= $3
-        order by "offset" limit $4
-      ) head
+    select sized.* from unnest($1::text[], $2::int[], $3::bigint[], $4::int[]) as w(topic, partition, start, most)
+    cross join lateral (
+      select topic, partition, "offset", key, value, headers, appended_at from (
+        select *, sum(coalesce(octet_length(value), 0)) over (order by "offset") - coalesce(octet_length(value), 0) as before
+        from (
+          select topic, partition, "offset", key, value, headers, appended_at from log_record
+          where topic = w.topic and partition = w.partition and "offset" >= w.start
+          order by "offset" limit w.most
+        ) head
+      ) summed
+      where before < $5
     ) sized
-    where before < $5
-    order by "offset"`,
+    order by sized.topic, sized.partition, sized."offset"`,
 };
 
 interface Row {
+  topic: string;
+  partition: number;
   offset: bigint;
   key: string;
   value: Buffer | null;
@@ -31,21 +39,55 @@ interface Row {
   appended_at: Date;
 }
 
-export async function fetchRecords(
-  database: Database,
-  topic: string,
-  partition: number,
-  from: bigint,
-  limit: number,
-): Promise<StoredRecord[]> {
-  const rows = await database.query<Row>(FETCH, [topic, partition, from, limit, MAX_BYTES]);
-  return rows.map((row) => ({
-    topic,
-    partition,
-    offset: row.offset,
-    key: row.key,
-    value: row.value,
-    headers: row.headers,
-    timestamp: row.appended_at,
-  }));
+interface Wanted {
+  topic: string;
+  partition: number;
+  from: bigint;
+  limit: number;
+  found: PromiseWithResolvers<StoredRecord[]>;
 }
+
+/**
+ * Fetches records of the log. What is asked for in one go, because an append reached several partitions, goes in one
+ * statement. One per subscription; each partition asks for one batch at a time.
+ */
+export class Fetcher {
+  readonly #database: Database;
+  #wanted: Wanted[] = [];
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** At most `limit` records of the partition from offset `from` on, in order. */
+  fetch(topic: string, partition: number, from: bigint, limit: number): Promise<StoredRecord[]> {
+    const found = Promise.withResolvers<StoredRecord[]>();
+    if (this.#wanted.push({ topic, partition, from, limit, found }) === 1) queueMicrotask(() => this.#go());
+    return found.promise;
+  }
+
+  #go(): void {
+    const wanted = this.#wanted;
+    this.#wanted = [];
+    for (let at = 0; at < wanted.length; at += TOGETHER) {
+      const group = wanted.slice(at, at + TOGETHER);
+      this.#fetch(group).catch((cause: unknown) => {
+        for (const { found } of group) found.reject(cause);
+      });
+    }
+  }
+
+  async #fetch(group: readonly Wanted[]): Promise<void> {
+    const rows = await this.#database.query<Row>(FETCH, [
+      group.map(({ topic }) => topic),
+      group.map(({ partition }) => partition),
+      group.map(({ from }) => from),
+      group.map(({ limit }) => limit),
+      MAX_BYTES,
+    ]);
+    const records = Map.groupBy(rows.map(recordOf), placeOf);
+    for (const each of group) each.found.resolve(records.get(placeOf(each)) ?? []);
+  }
+}
+
+const recordOf = ({ appended_at: timestamp, ...record }: Row): StoredRecord => ({ ...record, timestamp });

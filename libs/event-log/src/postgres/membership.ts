@@ -48,6 +48,12 @@ const STARTS = `
 
 const RELEASE = `delete from log_group_lease where group_name = $1 and topic = $2 and partition = $3 and token = $4`;
 
+/** A member that joins tells everybody: what is answered here stays true until then. */
+const OTHERS = {
+  name: 'log-others',
+  text: `select exists (select 1 from log_group_member where member <> all($1::uuid[])) as others`,
+};
+
 const LEAVE = `delete from log_group_member where group_name = $1 and member = $2`;
 
 export interface Member {
@@ -106,6 +112,12 @@ async function take(tx: Transaction, me: Member, due: { topic: string; partition
     const start = byPlace.get(placeOf(lease));
     return { ...lease, committed: start?.committed ?? null, lowWatermark: start?.low_watermark ?? 0n };
   });
+}
+
+/** Whether anybody reads the log besides `here`, the members of this process. */
+export async function othersRead(database: Database, here: readonly string[]): Promise<boolean> {
+  const [row] = await database.query<{ others: boolean }>(OTHERS, [here]);
+  return row!.others;
 }
 
 export async function release(database: Database, group: string, lease: Lease): Promise<void> {

@@ -5,7 +5,7 @@ import { findHole, offsetsOf } from '../hole.ts';
 import { RefillScan } from '../refill.ts';
 import type { Lease } from './commit.ts';
 import type { Committer } from './committer.ts';
-import { fetchRecords } from './fetch.ts';
+import type { Fetcher } from './fetch.ts';
 import type { Start } from './membership.ts';
 import { bounds } from './poll.ts';
 
@@ -14,6 +14,7 @@ export interface ReaderContext {
   subscription: Subscription;
   append: EventLog['append'];
   maxBatch: number;
+  fetcher: Fetcher;
   committer: Committer;
   /** a number that changes whenever something was announced, nobody knows of which partition */
   announced(): number;
@@ -125,8 +126,8 @@ export class PartitionReader implements Lease {
   }
 
   #fetch(): Promise<StoredRecord[]> {
-    const { database, maxBatch } = this.#context;
-    return fetchRecords(database, this.topic, this.partition, this.position, maxBatch);
+    const { fetcher, maxBatch } = this.#context;
+    return fetcher.fetch(this.topic, this.partition, this.position, maxBatch);
   }
 
   async #hasMore(): Promise<boolean> {

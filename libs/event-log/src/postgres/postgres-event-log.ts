@@ -62,6 +62,8 @@ export class PostgresEventLog implements EventLog {
   readonly #untold = new Set<string>();
   readonly #announcements = new Set<Promise<unknown>>();
   #retention: NodeJS.Timeout | undefined;
+  /** other processes read this log, as far as is known: they are told what is appended */
+  #othersRead = true;
 
   constructor({
     database,
@@ -124,6 +126,8 @@ export class PostgresEventLog implements EventLog {
       append: (records) => this.append(records),
       announce: (group) => this.#announce(group),
       leaseMs: this.#leaseMs,
+      here: () => this.#logsHere().flatMap((log) => [...log.#subscriptions].map(({ member }) => member)),
+      othersRead: (answer) => (this.#othersRead = answer),
     });
     this.#subscriptions.add(running);
     READ_HERE.add(this);
@@ -179,14 +183,19 @@ export class PostgresEventLog implements EventLog {
   /**
    * Tells readers: those of this process directly, the others by NOTIFY, with the topics, so that who reads others sleeps
    * on. A statement of its own after the commit: NOTIFY inside the append would hold PostgreSQL's one notification lock
-   * through the fsync. One at a time per process; a lost one costs at most one poll interval (250 ms).
+   * through the fsync. One at a time per process, none while nobody else reads; a lost one costs at most one poll interval (250 ms).
    */
   #appended(records: readonly PlacedRecord[]): void {
-    for (const log of READ_HERE)
-      if (log.#database.sameAs(this.#database))
-        for (const subscription of log.#subscriptions) subscription.appendedHere(records);
+    const here = this.#logsHere();
+    for (const log of here) for (const subscription of log.#subscriptions) subscription.appendedHere(records);
+    if (here.some((log) => !log.#othersRead)) return;
     for (const { topic } of records) this.#untold.add(topic);
     this.#notifying ??= this.#tell().finally(() => (this.#notifying = undefined));
+  }
+
+  /** The logs of this process with readers, on the same database. */
+  #logsHere(): PostgresEventLog[] {
+    return [...READ_HERE].filter((log) => log.#database.sameAs(this.#database));
   }
 
   async #tell(): Promise<void> {
@@ -211,6 +220,7 @@ export class PostgresEventLog implements EventLog {
   #heard(payload: string | undefined): void {
     const [what, who, ...topics] = payload?.split(' ') ?? [];
     if (what === 'appended' && who === PROCESS) return;
+    if (what === 'group') this.#othersRead = true; // perhaps: the next balance knows
     for (const subscription of this.#subscriptions)
       if (what === 'group') subscription.rebalance(payload!.slice('group '.length));
       else if (topics.length > 0) subscription.appended(new Set(topics));

@@ -4,7 +4,8 @@ import type { Database } from '#db';
 import { pauseFor } from '../handling.ts';
 import { placeOf } from './commit.ts';
 import { Committer } from './committer.ts';
-import { balance, leave, release } from './membership.ts';
+import { Fetcher } from './fetch.ts';
+import { balance, leave, othersRead, release } from './membership.ts';
 import type { Member } from './membership.ts';
 import { PartitionReader } from './partition-reader.ts';
 import { partitionsWithMore } from './poll.ts';
@@ -22,6 +23,10 @@ export interface SubscriptionContext {
   /** tells the group's other members, in all processes, to balance now */
   announce(group: string): void;
   leaseMs: number;
+  /** all subscriptions of this process */
+  here(): readonly string[];
+  /** whether anybody else reads this log */
+  othersRead(answer: boolean): void;
 }
 
 /**
@@ -35,6 +40,7 @@ export class PostgresSubscription implements RunningSubscription {
   readonly #context: SubscriptionContext;
   readonly #me: Member;
   readonly #committer: Committer;
+  readonly #fetcher: Fetcher;
   readonly #readers = new Map<string, PartitionReader>();
   readonly #stopping = new AbortController();
   readonly #firstBalance = Promise.withResolvers<void>();
@@ -47,12 +53,18 @@ export class PostgresSubscription implements RunningSubscription {
   #unavailable = false;
 
   constructor(subscription: Subscription, topics: ReadonlyMap<string, number>, context: SubscriptionContext) {
+    this.#fetcher = new Fetcher(context.database);
     this.#committer = new Committer(context.database, subscription.group, (cause) =>
       this.#problem('committing failed; trying on', cause),
     );
     this.#subscription = subscription;
     this.#context = context;
     this.#me = { group: subscription.group, member: randomUUID(), leaseMs: context.leaseMs, topics };
+  }
+
+  /** uuid */
+  get member(): string {
+    return this.#me.member;
   }
 
   start(): void {
@@ -135,6 +147,7 @@ export class PostgresSubscription implements RunningSubscription {
     const began = performance.now();
     const { held, taken, surplus } = await balance(database, this.#me);
     this.#expireAt(began + this.#me.leaseMs);
+    this.#context.othersRead(await othersRead(database, this.#context.here()));
     const tokens = new Map([...held, ...taken].map((lease) => [placeOf(lease), lease.token]));
     for (const [place, reader] of this.#readers)
       if (reader.over || tokens.get(place) !== reader.token) {
@@ -148,6 +161,7 @@ export class PostgresSubscription implements RunningSubscription {
           ...this.#context,
           subscription: this.#subscription,
           maxBatch: this.#subscription.maxBatch ?? DEFAULT_MAX_BATCH,
+          fetcher: this.#fetcher,
           committer: this.#committer,
           announced: () => this.#announced,
           asleep: () => this.#pollNow.abort(),
