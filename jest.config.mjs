@@ -32,5 +32,6 @@ const postgres = {
 export default {
   projects: [project('unit'), project('int', postgres), project('e2e', postgres), project('promises')],
   maxWorkers: 2,
+  testSequencer: '<rootDir>/scripts/sequencer.mjs',
   testTimeout: 30_000,
 };

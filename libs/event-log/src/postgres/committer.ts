@@ -18,7 +18,7 @@ export class Committer {
   readonly #group: string;
   readonly #failed: (cause: unknown) => void;
   readonly #waiting = new Map<string, Waiting>();
-  #running: Promise<void> | undefined;
+  #running = false;
   #hurry: (() => void) | undefined;
   #closed = false;
   /** resolved when the next statement fails */
@@ -42,7 +42,7 @@ export class Committer {
     before?.done.resolve(false); // of a lease before this one
     const waiting: Waiting = { lease, next, done: Promise.withResolvers() };
     this.#waiting.set(place, waiting);
-    this.#running ??= this.#run();
+    if (!this.#running) void this.#run();
     return waiting.done.promise;
   }
 
@@ -61,6 +61,7 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
+    this.#running = true;
     let pause = GATHER_MS;
     while (this.#waiting.size > 0) {
       await this.#pause(pause);
@@ -81,7 +82,7 @@ export class Committer {
         pause = AFTER_FAILURE_MS;
       }
     }
-    this.#running = undefined;
+    this.#running = false;
   }
 
   /** A failed one waits again, unless a newer one of its partition does. */
