@@ -3,7 +3,7 @@ import type { History, ReportedDelivery } from '#testing';
 import { getJson, until } from '../support/product.ts';
 import { status, sum } from '../support/records.ts';
 import { effects } from '../support/witness.ts';
-import { eventIdOf, NATURES, readEffect, type Version } from './records.ts';
+import { eventIdOf, NATURES, postingsOf, readEffect, type Version } from './records.ts';
 import type { World } from './world.ts';
 
 interface Item {
@@ -24,7 +24,8 @@ export async function collectHistory(world: World): Promise<History> {
     () => true,
     { within: 10_000, what: 'the ledger is read' },
   );
-  const witnessed = ledger.map((effect) => readEffect(effect, sent));
+  const postings = postingsOf(sent);
+  const witnessed = ledger.map((effect) => readEffect(effect, postings));
   const { flows } = await status(world.url);
   return {
     events,

@@ -55,14 +55,18 @@ export function documentsOf({ entity, id, version }: Version): ExpectedDocument[
 
 export const NATURES = { customer: 'state', salesOrder: 'state', journalEntry: 'once' } as const;
 
-/** Reads an effect as the checker wants it. A journal entry's version is that of the event its request key was made of. */
-export function readEffect(effect: Effect & { body: string }, sent: readonly Version[]): WitnessedEffect {
+/** Which version each posting is of, by its request key, which is made of the event. */
+export const postingsOf = (sent: readonly Version[]): ReadonlyMap<string, Version> =>
+  new Map(sent.map((each) => [documentId(eventIdOf(each), 'order-postings', 'journalEntry'), each]));
+
+/** Reads an effect as the checker wants it. */
+export function readEffect(effect: Effect & { body: string }, postings: ReadonlyMap<string, Version>): WitnessedEffect {
   const { document, operation, key } = effect;
   const at = `#${effect.n} ${effect.at}`;
   const body = JSON.parse(effect.body) as Body;
   if (document === 'journalEntry') {
     const [requestKey] = effect.requestKey.split(':');
-    const from = sent.find((each) => documentId(eventIdOf(each), 'order-postings', document) === requestKey);
+    const from = postings.get(requestKey!);
     const debit = (body.lines ?? []).reduce((total, line) => total + Number(line.debit ?? 0), 0);
     return {
       document,
