@@ -56,6 +56,8 @@ export const settled = (answer: Status): boolean =>
 
 /** What waits for a person or for a record that never came does not change for so long; what is on its way does. */
 const REST_MS = 4_000;
+/** The same where something is pending: behind what waits, or in a log whose readers are still finding each other after a crash. */
+const PENDING_REST_MS = 30_000;
 
 /** Nothing moves by itself any more: all is finished, or what is not has stopped changing. */
 export function atRest(): (answer: Status) => boolean {
@@ -71,9 +73,10 @@ export function atRest(): (answer: Status) => boolean {
     const now = JSON.stringify(flows.map(({ finished, unfinished }) => [finished, unfinished]));
     if (moving || capture.pending > 0 || outbox.unpublished > 0 || now !== last) {
       last = now;
-      since = Date.now();
+      since = performance.now();
       return false;
     }
-    return Date.now() - since > REST_MS;
+    const pending = flows.some(({ unfinished }) => unfinished['pending']! > 0);
+    return performance.now() - since > (pending ? PENDING_REST_MS : REST_MS);
   };
 }
