@@ -17,6 +17,10 @@ export interface Refused {
 const REPLAYS_AT_ONCE = 4;
 /** A batch of at least so many records has a transaction of its own; smaller ones share one, up to as many. */
 const LARGE = 100;
+/** A shared transaction that takes longer than this, ms, waits for something of its own: the next begins beside it. */
+const PATIENCE_MS = 50;
+/** Shared transactions at once, at most. */
+const SHARED_AT_ONCE = 6;
 
 export interface IntakeOptions {
   /** by connection name */
@@ -42,7 +46,9 @@ export class Intake {
   readonly #arrived: (connection: string) => void;
   readonly #process: string | undefined;
   #waiting: Waiting[] = [];
-  #sharing = false;
+  #sharing = 0;
+  /** of those */
+  #late = 0;
 
   constructor(
     database: Database,
@@ -80,29 +86,45 @@ export class Intake {
 
   async #take(rows: readonly IntakeRow[]): Promise<void> {
     const unique = firstOfEach(rows);
-    this.#tell(
-      await this.#database.transaction(async (tx) => {
-        const taken = await store(tx, unique, this.#process);
-        // crashpoint intake.before-commit
-        return taken;
-      }),
-    );
+    try {
+      this.#tell(
+        await this.#database.transaction(async (tx) => {
+          const taken = await store(tx, unique, this.#process);
+          // crashpoint intake.before-commit
+          return taken;
+        }),
+      );
+    } catch (error) {
+      // it may be committed all the same, and what comes again then finds nothing new
+      for (const connection of new Set(rows.map((row) => row.connection))) this.#arrived(connection);
+      throw error;
+    }
   }
 
   #takeWithOthers(rows: readonly IntakeRow[]): Promise<void> {
     const taken = Promise.withResolvers<void>();
     this.#waiting.push({ rows, taken });
-    if (!this.#sharing) void this.#share();
+    this.#shareMore();
     return taken.promise;
   }
 
+  #shareMore(): void {
+    if (this.#waiting.length > 0 && this.#sharing === this.#late && this.#sharing < SHARED_AT_ONCE) void this.#share();
+  }
+
   async #share(): Promise<void> {
-    this.#sharing = true;
+    this.#sharing++;
     while (this.#waiting.length > 0) {
       let count = 0;
       const more = this.#waiting.findIndex(({ rows }) => (count += rows.length) > LARGE);
       const group = this.#waiting.splice(0, more === -1 ? this.#waiting.length : Math.max(1, more));
       const all = group.flatMap(({ rows }) => rows);
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        this.#late++;
+        this.#shareMore();
+      }, PATIENCE_MS);
       try {
         await this.#take(all);
         for (const { taken } of group) taken.resolve();
@@ -110,9 +132,12 @@ export class Intake {
         if (group.length === 1) group[0]!.taken.reject(cause);
         // what one of them brought about must not keep the others from theirs: each by itself
         else await Promise.all(group.map(({ rows, taken }) => this.#take(rows).then(taken.resolve, taken.reject)));
+      } finally {
+        clearTimeout(timer);
+        if (late) this.#late--;
       }
     }
-    this.#sharing = false;
+    this.#sharing--;
   }
 
   /** Each in a transaction of its own, several at once: each waits for the disk. Those of one record one after the other, as they came. */
@@ -218,7 +243,7 @@ function firstOfEach(rows: readonly IntakeRow[]): IntakeRow[] {
   for (const row of rows) {
     const key = `${row.event_id} ${row.flow}`;
     const known = first.get(key);
-    if (known === undefined) first.set(key, row);
+    if (known === undefined) first.set(key, { ...row });
     else {
       known.repeats++;
       if (known.body_hash !== row.body_hash) known.differing++;

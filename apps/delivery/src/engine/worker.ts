@@ -442,7 +442,9 @@ export class Worker {
 
   async #giveBack(lanes: readonly (Held & { dueMs: number | null })[]): Promise<void> {
     for (const lane of lanes) this.#forget(lane);
-    if (lanes.length > 0) await this.#options.store.release(lanes);
+    if (lanes.length === 0) return;
+    await this.#options.store.release(lanes);
+    this.#bell.ring(); // it may have been asked when the next is due before they were
   }
 
   async #renew(): Promise<void> {

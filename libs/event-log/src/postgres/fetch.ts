@@ -1,6 +1,5 @@
 import type { StoredRecord } from '#contracts';
 import type { Database } from '#db';
-import { placeOf } from './commit.ts';
 
 /** One batch stays under this (a single larger record comes alone), so memory is bounded whatever was appended. */
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -14,24 +13,25 @@ const TOGETHER = 4;
 const FETCH = {
   name: 'log-fetch',
   text: `
-    select sized.* from unnest($1::text[], $2::int[], $3::bigint[], $4::int[]) as w(topic, partition, start, most)
+    select w.at, sized.*
+    from unnest($1::text[], $2::int[], $3::bigint[], $4::int[]) with ordinality as w(topic, partition, start, most, at)
     cross join lateral (
-      select topic, partition, "offset", key, value, headers, appended_at from (
+      select "offset", key, value, headers, appended_at from (
         select *, sum(coalesce(octet_length(value), 0)) over (order by "offset") - coalesce(octet_length(value), 0) as before
         from (
-          select topic, partition, "offset", key, value, headers, appended_at from log_record
+          select "offset", key, value, headers, appended_at from log_record
           where topic = w.topic and partition = w.partition and "offset" >= w.start
           order by "offset" limit w.most
         ) head
       ) summed
       where before < $5
     ) sized
-    order by sized.topic, sized.partition, sized."offset"`,
+    order by w.at, sized."offset"`,
 };
 
 interface Row {
-  topic: string;
-  partition: number;
+  /** place of the request, from 1 */
+  at: bigint;
   offset: bigint;
   key: string;
   value: Buffer | null;
@@ -71,8 +71,10 @@ export class Fetcher {
     this.#wanted = [];
     for (let at = 0; at < wanted.length; at += TOGETHER) {
       const group = wanted.slice(at, at + TOGETHER);
-      this.#fetch(group).catch((cause: unknown) => {
-        for (const { found } of group) found.reject(cause);
+      void this.#fetch(group).catch(async (cause: unknown) => {
+        // a record of one that cannot be read must not keep the others from theirs
+        if (group.length === 1) group[0]!.found.reject(cause);
+        else await Promise.all(group.map((each) => this.#fetch([each]).catch(each.found.reject)));
       });
     }
   }
@@ -85,9 +87,18 @@ export class Fetcher {
       group.map(({ limit }) => limit),
       MAX_BYTES,
     ]);
-    const records = Map.groupBy(rows.map(recordOf), placeOf);
-    for (const each of group) each.found.resolve(records.get(placeOf(each)) ?? []);
+    const found = Map.groupBy(rows, ({ at }) => Number(at) - 1);
+    for (const [at, { topic, partition, found: told }] of group.entries())
+      told.resolve((found.get(at) ?? []).map((row) => recordOf(topic, partition, row)));
   }
 }
 
-const recordOf = ({ appended_at: timestamp, ...record }: Row): StoredRecord => ({ ...record, timestamp });
+const recordOf = (topic: string, partition: number, row: Row): StoredRecord => ({
+  topic,
+  partition,
+  offset: row.offset,
+  key: row.key,
+  value: row.value,
+  headers: row.headers,
+  timestamp: row.appended_at,
+});

@@ -78,4 +78,28 @@ describe('leases of partitions', () => {
     const held = balances.flatMap(({ taken }) => taken.map((start) => start.partition));
     expect(held.toSorted()).toEqual([0, 1, 2, 3]);
   });
+
+  it('are renewed beside commits of many of them without a deadlock', async () => {
+    const { database } = postgres;
+    const name = 'many.v1';
+    const sizes = { partitions: 60, retentionMs: HOUR, maxMessageBytes: 10_000 };
+    await ensureTopics(database, [{ ...sizes, name, writer: 'relay', key: '', value: '' }]);
+    const me = { ...member('many'), topics: new Map([[name, 60]]) };
+    const leases = new Map((await balance(database, me)).taken.map((start) => [start.partition, start as Lease]));
+    for (let n = 0; n < 60; n += 2) await release(database, 'many', leases.get((n * 7) % 60)!); // their rows move
+    for (const start of (await balance(database, me)).taken) leases.set(start.partition, start);
+    const deadlocks = async (): Promise<bigint> =>
+      (
+        await database.query<{ n: bigint }>(
+          'select deadlocks as n from pg_stat_database where datname = current_database()',
+        )
+      )[0]!.n;
+    const before = await deadlocks();
+    const handled = [...leases.values()].map((lease) => ({ lease, next: 1n }));
+    for (let round = 0; round < 150; round++) {
+      const [moved] = await Promise.all([commitOffsets(database, 'many', handled), balance(database, me)]);
+      expect(moved.size).toBe(60);
+    }
+    expect(await deadlocks()).toBe(before);
+  });
 });

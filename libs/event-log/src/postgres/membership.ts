@@ -14,10 +14,15 @@ const FORGET_THE_DEAD = `
 
 const MEMBERS = `select member::text, topics from log_group_member where group_name = $1 order by member`;
 
+/** `order by`: a commit of several partitions locks in the same order. */
 const RENEW = `
-  update log_group_lease set until = clock_timestamp() + $3::bigint * interval '1 ms'
-  where group_name = $1 and member = $2
-  returning topic, partition, token`;
+  with mine as (
+    select topic, partition from log_group_lease where group_name = $1 and member = $2
+    order by topic, partition for update
+  )
+  update log_group_lease l set until = clock_timestamp() + $3::bigint * interval '1 ms'
+  from mine where l.group_name = $1 and l.topic = mine.topic and l.partition = mine.partition
+  returning l.topic, l.partition, l.token`;
 
 /** Takes what nobody holds any more. `order by`: members that take at once lock in the same order. */
 const TAKE = `

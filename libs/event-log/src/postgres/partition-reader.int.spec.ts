@@ -93,4 +93,72 @@ describe('a reader of a partition', () => {
     await reading.stop();
     await log.close();
   });
+
+  it('ends its handler before another one of its partition begins, when a commit is refused meanwhile', async () => {
+    const { database, close } = await clonedDatabase();
+    const log = new PostgresEventLog({ database, leaseMs: 600 });
+    const name = 'refused.v1';
+    const sizes = { partitions: 1, retentionMs: 3_600_000, maxMessageBytes: 10_000 };
+    await log.ensureTopics([{ ...sizes, name, writer: 'relay', key: '', value: '' }]);
+    await log.append([0, 1, 2].map(() => ({ topic: name, key: 'k', value: null, headers: {} })));
+    await database.query("create or replace function may_commit() returns boolean language sql as 'select false'");
+    let [open, most, slow] = [0, 0, 0];
+    const reading = await log.subscribe({
+      group: 'refused',
+      topics: [name],
+      maxBatch: 1,
+      handle: async ({ records }) => {
+        most = Math.max(most, ++open);
+        if (records[0]!.offset === 1n) {
+          await new Promise((resolve) => setTimeout(resolve, 800)); // longer than a lease
+          slow++;
+        }
+        open--;
+      },
+    });
+    await eventually(async () => slow >= 2, 'it is handled again');
+    expect(most).toBe(1);
+    await reading.stop();
+    await log.close();
+    await close();
+  });
+
+  it('that cannot read a record keeps no other from reading', async () => {
+    const { database } = postgres;
+    const log = new PostgresEventLog({ database });
+    const name = 'damaged.v1';
+    const sizes = { partitions: 4, retentionMs: 3_600_000, maxMessageBytes: 10_000 };
+    await log.ensureTopics([{ ...sizes, name, writer: 'relay', key: '', value: '' }]);
+    const handled = [0, 0, 0, 0];
+    const reading = await log.subscribe({
+      group: 'damaged',
+      topics: [name],
+      handle: async ({ partition, records }) => {
+        handled[partition]! += records.length;
+      },
+    });
+    await reading.ready();
+    const query = database.query.bind(database);
+    // as a damaged page answers: every statement that touches it fails
+    database.query = (async (sql: { name?: string }, params: [unknown, number[]]) => {
+      if (sql.name === 'log-fetch' && params[1].includes(0)) throw new Error('missing chunk number 0');
+      return query(sql as never, params);
+    }) as unknown as typeof database.query;
+    try {
+      for (let round = 0; round < 3; round++)
+        await appendRecords(
+          { query },
+          [0, 1, 2, 3].map((partition) => ({ topic: name, partition, key: 'k', value: null, headers: {} })),
+        );
+      await eventually(
+        async () => handled.join() === '0,3,3,3',
+        () => `all others are handled, not ${handled.join()}`,
+      );
+    } finally {
+      database.query = query;
+    }
+    await eventually(async () => handled[0] === 3, 'and what was damaged, when it can be read again');
+    await reading.stop();
+    await log.close();
+  });
 });

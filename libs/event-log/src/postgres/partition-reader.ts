@@ -64,9 +64,9 @@ export class PartitionReader implements Lease {
     return !this.#running && !this.#ending.signal.aborted;
   }
 
-  /** What it handled could not be committed, or the lease is gone: it reads no more, another one must begin. */
+  /** What it handled could not be committed, or the lease is gone, and no handler is at work any more: another one must begin. */
   get over(): boolean {
-    return this.#lost.signal.aborted;
+    return this.#lost.signal.aborted && !this.#running;
   }
 
   /** Reads until the partition's end; does nothing while it is reading already. */
@@ -183,8 +183,14 @@ export class PartitionReader implements Lease {
         this.position = records.at(-1)!.offset + 1n;
         continue;
       }
+      const before = this.position;
       this.position = next;
-      if (!(await this.#commit())) return false;
+      const committed = await Promise.race([this.#commit(), this.#context.committer.hurry()]);
+      if (committed === false) return false;
+      if (committed === undefined) {
+        this.position = before;
+        throw new Error('where it goes on could not be committed');
+      }
       this.#stopped = undefined;
       this.#problem('resumed', `goes on at offset ${next}, where what was missing was published again`);
       return true;

@@ -64,6 +64,7 @@ export class PostgresEventLog implements EventLog {
   #retention: NodeJS.Timeout | undefined;
   /** other processes read this log, as far as is known: they are told what is appended */
   #othersRead = true;
+  #groupChanges = 0;
 
   constructor({
     database,
@@ -126,8 +127,13 @@ export class PostgresEventLog implements EventLog {
       append: (records) => this.append(records),
       announce: (group) => this.#announce(group),
       leaseMs: this.#leaseMs,
-      here: () => this.#logsHere().flatMap((log) => [...log.#subscriptions].map(({ member }) => member)),
-      othersRead: (answer) => (this.#othersRead = answer),
+      groups: {
+        here: () => this.#logsHere().flatMap((log) => [...log.#subscriptions].map(({ member }) => member)),
+        changes: () => this.#groupChanges,
+        othersRead: (answer, changes) => {
+          if (changes === this.#groupChanges) this.#othersRead = answer;
+        },
+      },
     });
     this.#subscriptions.add(running);
     READ_HERE.add(this);
@@ -138,6 +144,7 @@ export class PostgresEventLog implements EventLog {
       stop: async () => {
         await running.stop();
         this.#subscriptions.delete(running);
+        if (this.#subscriptions.size === 0) READ_HERE.delete(this);
       },
     };
   }
@@ -220,7 +227,10 @@ export class PostgresEventLog implements EventLog {
   #heard(payload: string | undefined): void {
     const [what, who, ...topics] = payload?.split(' ') ?? [];
     if (what === 'appended' && who === PROCESS) return;
-    if (what === 'group') this.#othersRead = true; // perhaps: the next balance knows
+    if (what === 'group' || what === undefined) {
+      this.#othersRead = true; // perhaps: the next balance knows
+      this.#groupChanges++;
+    }
     for (const subscription of this.#subscriptions)
       if (what === 'group') subscription.rebalance(payload!.slice('group '.length));
       else if (topics.length > 0) subscription.appended(new Set(topics));

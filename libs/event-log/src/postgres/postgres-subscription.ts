@@ -23,10 +23,14 @@ export interface SubscriptionContext {
   /** tells the group's other members, in all processes, to balance now */
   announce(group: string): void;
   leaseMs: number;
-  /** all subscriptions of this process */
-  here(): readonly string[];
-  /** whether anybody else reads this log */
-  othersRead(answer: boolean): void;
+  groups: {
+    /** all members of this process */
+    here(): readonly string[];
+    /** a number that changes whenever a group did */
+    changes(): number;
+    /** whether anybody else reads this log, as it was at `changes` */
+    othersRead(answer: boolean, changes: number): void;
+  };
 }
 
 /**
@@ -147,7 +151,6 @@ export class PostgresSubscription implements RunningSubscription {
     const began = performance.now();
     const { held, taken, surplus } = await balance(database, this.#me);
     this.#expireAt(began + this.#me.leaseMs);
-    this.#context.othersRead(await othersRead(database, this.#context.here()));
     const tokens = new Map([...held, ...taken].map((lease) => [placeOf(lease), lease.token]));
     for (const [place, reader] of this.#readers)
       if (reader.over || tokens.get(place) !== reader.token) {
@@ -173,6 +176,9 @@ export class PostgresSubscription implements RunningSubscription {
       await release(database, this.#me.group, lease);
       this.#balanceNow.abort(); // taken anew at once, by whoever's it is
     }
+    const { groups } = this.#context;
+    const seen = groups.changes();
+    groups.othersRead(await othersRead(database, groups.here()), seen);
     const handed = surplus.map((lease) => this.#readers.get(placeOf(lease))).filter((reader) => reader !== undefined);
     for (const reader of handed) void this.#handOver(reader).then(() => this.#context.announce(this.#me.group));
   }
