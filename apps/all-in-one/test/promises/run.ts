@@ -25,7 +25,7 @@ export interface RunOptions {
   paceMs?: number;
   /** so often a process is killed and started again */
   kills?: number;
-  /** so long it may take to settle when everything is healed, ms; default a minute and a half */
+  /** so long it may take to settle when everything is healed, ms; default four minutes: a rung of the retry ladder may lie in between */
   settlesWithinMs?: number;
   /** the targets stay sick to the end, and do what they do late within so many ms */
   sickForMs?: number;
@@ -116,7 +116,7 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
   world.toProduct.heal();
   const healedAt = performance.now();
   // who does not settle is judged by the checker, with its evidence
-  const within = options.settlesWithinMs ?? 90_000;
+  const within = options.settlesWithinMs ?? 240_000;
   await until(() => status(url), atRest(), { within, what: 'all is settled' }).catch(() => undefined);
   const recoveredAfterMs = Math.round(performance.now() - healedAt);
   if (options.sickForMs !== undefined) await healTargets();
