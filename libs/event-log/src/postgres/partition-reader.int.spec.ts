@@ -1,10 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { LogProblem } from '#contracts';
+import type { LogProblem, TopicDeclaration } from '#contracts';
 import { clonedDatabase, eventually, type ClonedDatabase } from '#testing';
 import { appendRecords } from './append.ts';
 import { PostgresEventLog } from './postgres-event-log.ts';
 
 const TOPIC = 'exact.v1';
+const topicOf = (name: string, partitions: number): TopicDeclaration => ({
+  name,
+  partitions,
+  retentionMs: 3_600_000,
+  maxMessageBytes: 10_000,
+  writer: 'relay',
+  key: '',
+  value: '',
+});
 
 describe('a reader of a partition', () => {
   let postgres: ClonedDatabase;
@@ -15,8 +24,7 @@ describe('a reader of a partition', () => {
 
   it('sees no hole behind a batch that ends where the partition ends', async () => {
     const log = new PostgresEventLog({ database: postgres.database });
-    const sizes = { partitions: 1, retentionMs: 3_600_000, maxMessageBytes: 10_000 };
-    await log.ensureTopics([{ ...sizes, name: TOPIC, writer: 'relay', key: '', value: '' }]);
+    await log.ensureTopics([topicOf(TOPIC, 1)]);
     const append = (count: number) =>
       log.append(Array.from({ length: count }, () => ({ topic: TOPIC, key: 'k', value: null, headers: {} })));
     const problems: LogProblem[] = [];
@@ -47,8 +55,7 @@ describe('a reader of a partition', () => {
     const { database } = postgres;
     const log = new PostgresEventLog({ database });
     const name = 'told.v1';
-    const sizes = { partitions: 3, retentionMs: 3_600_000, maxMessageBytes: 10_000 };
-    await log.ensureTopics([{ ...sizes, name, writer: 'relay', key: '', value: '' }]);
+    await log.ensureTopics([topicOf(name, 3)]);
     let handled = 0;
     const reading = await log.subscribe({
       group: 'told',
@@ -98,8 +105,7 @@ describe('a reader of a partition', () => {
     const { database, close } = await clonedDatabase();
     const log = new PostgresEventLog({ database, leaseMs: 600 });
     const name = 'refused.v1';
-    const sizes = { partitions: 1, retentionMs: 3_600_000, maxMessageBytes: 10_000 };
-    await log.ensureTopics([{ ...sizes, name, writer: 'relay', key: '', value: '' }]);
+    await log.ensureTopics([topicOf(name, 1)]);
     await log.append([0, 1, 2].map(() => ({ topic: name, key: 'k', value: null, headers: {} })));
     await database.query("create or replace function may_commit() returns boolean language sql as 'select false'");
     let [open, most, slow] = [0, 0, 0];
@@ -127,8 +133,7 @@ describe('a reader of a partition', () => {
     const { database } = postgres;
     const log = new PostgresEventLog({ database });
     const name = 'damaged.v1';
-    const sizes = { partitions: 4, retentionMs: 3_600_000, maxMessageBytes: 10_000 };
-    await log.ensureTopics([{ ...sizes, name, writer: 'relay', key: '', value: '' }]);
+    await log.ensureTopics([topicOf(name, 4)]);
     const handled = [0, 0, 0, 0];
     const reading = await log.subscribe({
       group: 'damaged',
