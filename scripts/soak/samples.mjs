@@ -2,8 +2,10 @@
 import { STAGES } from './world.mjs';
 
 const TABLES = ['outbox', 'log_record', 'captured', 'delivery', 'attempt', 'lane', 'relay_cursor', 'history'];
-/** Bounds: MiB a process may hold, MiB a minute it may grow once warm (runs of ten minutes and more), and so on. */
+/** Bounds: MiB a process may hold, MiB a minute it may grow once warm (where it lived long enough to tell), and so on. */
 const BOUND = { rss: 400, slope: 2, loopP99: 0.5, connections: 120, smallTable: 8 };
+/** what starts is warm after a few minutes; the slope of a shorter life says nothing about growth */
+const LIFE_MINUTES = 9;
 /** tables with a row or two that are changed all the time: autovacuum must keep up */
 const SMALL = ['relay_cursor', 'history'];
 
@@ -50,10 +52,10 @@ export async function sample(world, database, events) {
   };
 }
 
-export function summary(samples, minutes) {
+export function summary(samples) {
   const broken = [];
   const lines = [
-    `${'process'.padEnd(10)}${'starts'.padStart(7)}${'RSS max'.padStart(9)}${'last'.padStart(7)}${'MiB/min'.padStart(9)}${'loop p99 max'.padStart(14)}${'median'.padStart(9)}`,
+    `${'process'.padEnd(10)}${'starts'.padStart(7)}${'RSS max'.padStart(9)}${'last'.padStart(7)}${'MiB/min'.padStart(9)}${'over'.padStart(8)}${'loop p99 max'.padStart(14)}${'median'.padStart(9)}`,
   ];
   for (const name of STAGES) {
     const seen = samples
@@ -65,7 +67,7 @@ export function summary(samples, minutes) {
       .map(({ loop }) => loop)
       .filter(Number.isFinite)
       .toSorted((a, b) => a - b);
-    const slope = longestLife(seen, minutes);
+    const { slope, lived } = growth(seen);
     const loopMedian = loops[loops.length >> 1] ?? NaN;
     lines.push(
       name.padEnd(10) +
@@ -73,12 +75,12 @@ export function summary(samples, minutes) {
         max.toFixed(0).padStart(9) +
         last.toFixed(0).padStart(7) +
         (slope === undefined ? '-' : slope.toFixed(2)).padStart(9) +
+        `${lived.toFixed(0)} min`.padStart(8) +
         `${(Math.max(...loops) * 1000).toFixed(0)} ms`.padStart(14) +
         `${(loopMedian * 1000).toFixed(0)} ms`.padStart(9),
     );
     if (!(max < BOUND.rss)) broken.push(`${name} held ${max.toFixed(0)} MiB, more than ${BOUND.rss}`);
-    if (slope !== undefined && minutes >= 10 && slope > BOUND.slope)
-      broken.push(`${name} grows by ${slope.toFixed(2)} MiB a minute`);
+    if (slope !== undefined && slope > BOUND.slope) broken.push(`${name} grows by ${slope.toFixed(2)} MiB a minute`);
     if (loopMedian > BOUND.loopP99)
       broken.push(`${name}: event loop p99 ${(loopMedian * 1000).toFixed(0)} ms in the median`);
   }
@@ -107,17 +109,28 @@ export function summary(samples, minutes) {
   return { lines, broken };
 }
 
-/** MiB a minute over the second half of the longest life of a process; undefined where that is shorter than a minute. */
-function longestLife(seen, minutes) {
+/**
+ * MiB a minute of the least a process held in each minute of its longest life, without that life's first third: what it holds
+ * between two collections of garbage is chance, what it never gives back is growth. Of a life below `LIFE_MINUTES` only how long
+ * it was, minutes.
+ */
+function growth(seen) {
   const lives = Object.values(Object.groupBy(seen, ({ life }) => life));
-  const longest = lives.toSorted((a, b) => b.length - a.length)[0] ?? [];
-  const half = longest.slice(longest.length >> 1);
-  if (half.length < Math.min(12, minutes * 3)) return undefined;
-  const x = half.map(({ at }) => at / 60_000);
-  const y = half.map(({ rss }) => rss);
+  const life = lives.toSorted((a, b) => b.at(-1).at - b[0].at - (a.at(-1).at - a[0].at))[0] ?? [];
+  const minutes = life.map(({ at, rss }) => ({ minute: (at - life[0].at) / 60_000, rss }));
+  const lived = minutes.at(-1)?.minute ?? 0;
+  if (lived < LIFE_MINUTES) return { lived };
+  const warm = minutes.filter(({ minute }) => minute > lived / 3);
+  const least = Object.values(Object.groupBy(warm, ({ minute }) => Math.floor(minute))).map((one) => ({
+    x: Math.floor(one[0].minute),
+    y: Math.min(...one.map(({ rss }) => rss)),
+  }));
   const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length;
-  const [mx, my] = [mean(x), mean(y)];
-  return x.reduce((sum, at, n) => sum + (at - mx) * (y[n] - my), 0) / x.reduce((sum, at) => sum + (at - mx) ** 2, 0);
+  const [mx, my] = [mean(least.map(({ x }) => x)), mean(least.map(({ y }) => y))];
+  const slope =
+    least.reduce((sum, { x, y }) => sum + (x - mx) * (y - my), 0) /
+    least.reduce((sum, { x }) => sum + (x - mx) ** 2, 0);
+  return { lived, slope };
 }
 
 const quantile = (list, q) =>
