@@ -67,8 +67,8 @@ export class LaneModel {
   readonly #landsWithinMs: number;
   readonly #attempts = new Map<bigint, Attempt[]>();
   readonly #wire: { at: number; request: Prepared; version: bigint }[] = [];
-  /** request keys the target has seen, where it remembers them */
-  readonly #seen = new Set<string>();
+  /** when the target first saw each request key */
+  readonly #seen = new Map<string, number>();
   /** what a revision goes back to when it is dropped */
   readonly #delivered = new Map<bigint, Pick<Delivery, 'kind' | 'body' | 'version'>>();
   #revisions = 1;
@@ -396,8 +396,9 @@ export class LaneModel {
     const content = request.body!;
     const last = this.records.at(-1);
     const byKey = this.#declaration.repeatIsSafe[request.operation] === 'by-idempotency-key';
-    if (byKey && this.#seen.has(request.requestKey)) return 'T';
-    this.#seen.add(request.requestKey);
+    const seenAt = this.#seen.get(request.requestKey);
+    if (byKey && seenAt !== undefined && this.now < seenAt + (this.#declaration.keyLifetimeMs ?? Infinity)) return 'T';
+    this.#seen.set(request.requestKey, seenAt ?? this.now);
     if (request.operation === 'reverse') return this.#reverse(content, version);
     if (this.#declaration.versions === 'reversal' && this.#held() !== undefined)
       this.problems.push(`P2: version ${version} is posted beside another one`);

@@ -55,6 +55,8 @@ function play(
   return model;
 }
 
+const KEYED = { create: 'by-idempotency-key', update: 'by-idempotency-key', cancel: 'by-idempotency-key' } as const;
+
 describe('a lane, whatever happens to its requests', () => {
   const kinds: [string, DocumentDeclaration][] = [
     ['state by external id', CUSTOMER],
@@ -63,6 +65,9 @@ describe('a lane, whatever happens to its requests', () => {
     ['fact looked up first', PAYMENT],
     ['fact with reversals by idempotency key', INVOICE],
     ['fact with reversals looked up first', RECEIPT],
+    ['state by an idempotency key that ends', { ...ORDER, repeatIsSafe: KEYED, keyLifetimeMs: 900 }],
+    ['fact by an idempotency key that ends', { ...ENTRY, versions: 'each', keyLifetimeMs: 900 }],
+    ['fact with reversals by an idempotency key that ends', { ...INVOICE, keyLifetimeMs: 900 }],
   ];
   for (const [name, declaration] of kinds)
     it(`makes one effect per version, in order, and tells the truth: ${name}`, () => {

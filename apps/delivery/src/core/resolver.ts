@@ -15,7 +15,9 @@ export interface Bounds {
  *     by key, by external id, repeatable > the same bytes again
  *     look-first ──> look ──found───────> it happened
  *                     └─empty─> wait for the settle time ──> look ──empty──> the same bytes again
- *     never, key too old, many hits ────> a person
+ *     never, many hits ─────────────────> a person
+ *
+ * A key that the target may have forgotten is looked up first where a look shows what the request did, else a person decides.
  */
 export type Resolution =
   | { do: 'wait'; dueAt: Date | null }
@@ -64,9 +66,24 @@ export function resolve(
     return { do: 'repeat', request: again(last), absent: false };
   if (word === 'never') return park('sent and unanswered; this operation can be neither repeated nor looked up');
   if (!declaration.canFind) return park('sent and unanswered; the target no longer knows our key and cannot be asked');
+  if (!isShownByLook(declaration, last.operation, word))
+    return park(`sent and unanswered; that the record is there does not show whether this ${last.operation} was done`);
   const settled = settledAt(doubts, declaration.settleMs);
   if (doubts.some((attempt) => attempt.lookedAt !== null) && now < settled) return { do: 'wait', dueAt: settled };
   return { do: 'look', attempt: last };
+}
+
+/**
+ * A create is shown by its record, a posting by the request key it carries (which `find` of a fact compares). Of what was done to
+ * a record that was there before, a look shows nothing; of a reversal that is a request of its own only where the author says so.
+ */
+function isShownByLook(
+  { nature, reverseBySwap }: DocumentDeclaration,
+  operation: Operation,
+  word: RepeatIsSafe,
+): boolean {
+  if (operation === 'reverse') return reverseBySwap !== undefined || word === 'look-first';
+  return operation === 'create' || nature === 'fact';
 }
 
 /** Until the key's end less what a request may take to arrive and take effect, counted from the first attempt with it. */

@@ -52,7 +52,7 @@ export function readFind(
     return {
       found: 'one',
       targetId,
-      requestKeyMatches: find.matchRequest === undefined || byRequest(hit),
+      requestKeyMatches: (find.matchRequest === undefined && document.nature === 'state') || byRequest(hit),
       evidence: evidence(`${seen}, id ${targetId}`),
     };
   }

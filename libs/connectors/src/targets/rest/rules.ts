@@ -78,8 +78,14 @@ function* checkOperations(at: Path, document: RestDocument): Generator<SettingsF
         yield { path: [...at, 'statuses', name, String(status)], message: 'duplicate applies to creates only' };
 }
 
-function* checkFind(at: Path, { find }: RestDocument): Generator<SettingsFinding> {
+function* checkFind(at: Path, { find, nature }: RestDocument): Generator<SettingsFinding> {
   if (find === undefined) return;
+  if (nature === 'fact' && find.matchRequest === undefined)
+    yield {
+      path: [...at, 'find'],
+      message: 'find of a fact needs matchRequest: only what carries our request key was made by us',
+      suggestion: 'matchRequest: /requestKey, or no find',
+    };
   if (find.list !== undefined && find.match === undefined)
     yield {
       path: [...at, 'find'],
@@ -123,14 +129,13 @@ function* checkLookFirst(
   find: RestDocument['find'],
   nature: RestDocument['nature'],
 ): Generator<SettingsFinding> {
-  if (operation === 'update' || operation === 'cancel')
-    yield { path, message: `look-first is for creates: that a record is there does not show that an ${operation} was` };
-  if (find === undefined) yield { path, message: 'look-first needs find' };
-  if (nature === 'fact' && find !== undefined && find.matchRequest === undefined)
+  if (operation === 'update' || operation === 'cancel' || (operation === 'write' && nature === 'state'))
     yield {
       path,
-      message: 'a fact with look-first needs find.matchRequest: only what carries our request key was made by us',
+      message: `look-first is for creates: that a record is there does not show that this ${operation} was done`,
+      ...(operation === 'write' ? { suggestion: 'by-external-id: an upsert by our key can be repeated' } : {}),
     };
+  if (find === undefined) yield { path, message: 'look-first needs find' };
 }
 
 function carriesRequestKey(document: RestDocument, operation: Operation): boolean {

@@ -254,8 +254,25 @@ describe('the settings of a rest connection', () => {
           find: { path: '/journal-entries?externalId={key}', list: '/items', match: '/externalId' },
         },
       }),
-      'documents.j.repeatIsSafe',
+      'documents.j.find',
       /matchRequest/,
+    ],
+    [
+      'a look for a fact repeated by its key, without the request key in what is found',
+      whole({
+        j: {
+          ...journalEntry,
+          find: { path: '/journal-entries?externalId={key}', list: '/items', match: '/externalId' },
+        },
+      }),
+      'documents.j.find',
+      /matchRequest/,
+    ],
+    [
+      'look-first for an upsert',
+      whole({ c: { ...customer, repeatIsSafe: 'look-first' } }),
+      'documents.c.repeatIsSafe',
+      /look-first is for creates/,
     ],
     [
       'look-first for an update',
