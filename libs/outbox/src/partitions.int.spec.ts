@@ -9,11 +9,11 @@ describe('the partitions of the outbox', () => {
   });
   afterEach(() => clone.close());
 
-  const insert = (id: bigint, age = '0 days'): Promise<unknown> =>
+  const insert = (id: bigint, age = '0 days', topic = 't'): Promise<unknown> =>
     clone.database.query(
       `insert into outbox (id, event_id, aggregatetype, aggregateid, type, topic, key, headers, appended_at)
-       values ($1, gen_random_uuid(), 'order', '1', 't', 't', 'k', '{}', now() - $2::interval)`,
-      [id, age],
+       values ($1, gen_random_uuid(), 'order', '1', 't', $3, 'k', '{}', now() - $2::interval)`,
+      [id, age, topic],
     );
   const home = async (id: bigint): Promise<string> =>
     (
@@ -68,5 +68,17 @@ describe('the partitions of the outbox', () => {
     await clone.database.query("update delivery set status = 'RESOLVED_MANUAL'");
     expect(await pruneOutbox(clone.database, 400)).toEqual(['outbox_1']);
     expect(await clone.database.query('select 1 from outbox')).toEqual([]);
+  });
+
+  it('are not dropped while delivery has not had all that became of an event', async () => {
+    await clone.database.query("select setval('outbox_id', 5000010)");
+    await extendOutbox(clone.database);
+    await insert(17n, '500 days', 'crm.order.v1');
+    await clone.database.query('update relay_cursor set high = 5000010');
+    expect(await pruneOutbox(clone.database, 400)).toEqual([]);
+    await clone.database.query(
+      "insert into unrouted (event_id, source, entity, key) select event_id, 's', 'order', 'k' from outbox where id = 17",
+    );
+    expect(await pruneOutbox(clone.database, 400)).toEqual(['outbox_1']);
   });
 });
