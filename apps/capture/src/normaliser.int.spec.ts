@@ -136,6 +136,19 @@ describe('the normaliser', () => {
     await eventually(outbox, (keys) => keys['acme:customer:a']?.length === 1);
   });
 
+  it('looks for what others left behind also while its own requests never let it rest', async () => {
+    const normaliser = start({ pollMs: 10, batch: 2, workers: 1 });
+    const busy = upTo(50).map((record) => `acme:customer:busy-${record}`);
+    normaliser.wake(busy);
+    const waking = setInterval(() => normaliser.wake(busy), 1);
+    try {
+      await store().keep(crm, [customer('orphan', 1)]);
+      await eventually(waiting, (count) => count === 0);
+    } finally {
+      clearInterval(waking);
+    }
+  });
+
   it('shared by three processes, gives every event once and every record in its order', async () => {
     const records = upTo(60);
     const normalisers = upTo(3).map(() => start({ pollMs: 5, batch: 7 }));

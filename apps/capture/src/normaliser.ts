@@ -22,6 +22,8 @@ const DEFAULTS: NormaliserOptions = { leaseMs: 10_000, pollMs: 250, batch: 200, 
 /** Keys remembered between a commit and its batch; beyond that the poll finds them. */
 const MAX_HINTS = 10_000;
 const MAX_PAUSE = 5_000;
+/** Under load what others left behind is looked for so many times less often, before what was just captured. */
+const SELDOM = 4;
 
 /**
  * Keeps captured rows moving. A request wakes the normaliser of its own process, so an event is in the outbox a few
@@ -36,6 +38,8 @@ export class Normaliser {
   readonly #hints = new Set<string>();
   readonly #busy = new Set<string>();
   readonly #sleeping = new Set<() => void>();
+  /** by `performance.now()` */
+  #lookedAt = 0;
   #stopping = false;
   #loops: Promise<void>[] = [];
 
@@ -81,8 +85,9 @@ export class Normaliser {
 
   /** One batch. False: there was nothing to do. */
   async #step(polls: boolean): Promise<boolean> {
-    let keys = this.#takeHints();
-    if (keys.length === 0 && polls) keys = await this.#findWaiting();
+    const overdue = polls && performance.now() - this.#lookedAt > SELDOM * this.#options.pollMs;
+    let keys = overdue ? await this.#findWaiting() : this.#takeHints();
+    if (keys.length === 0) keys = overdue ? this.#takeHints() : polls ? await this.#findWaiting() : [];
     if (keys.length === 0) return false;
     for (const key of keys) this.#busy.add(key);
     try {
@@ -133,7 +138,10 @@ export class Normaliser {
       this.#options.batch,
       this.#batch.connections,
     ]);
-    return rows.map(({ key }) => key).filter((key) => !this.#busy.has(key));
+    this.#lookedAt = performance.now();
+    const keys = rows.map(({ key }) => key).filter((key) => !this.#busy.has(key));
+    for (const key of keys) this.#hints.delete(key);
+    return keys;
   }
 
   #sleep(milliseconds: number): Promise<void> {
