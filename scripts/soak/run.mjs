@@ -120,7 +120,7 @@ export async function soak({ minutes, seed, rate }) {
   }
   for (const [name, code] of await world.close()) if (code !== 0) problems.push(`${name} ended with ${code}`);
 
-  const { lines, broken } = summary(samples);
+  const { lines, broken } = summary(samples, minutes);
   const harmed = [...did].map(([what, count]) => `${what} x${count}`).join(', ');
   for (const line of [
     '',

@@ -52,7 +52,7 @@ export async function sample(world, database, events) {
   };
 }
 
-export function summary(samples) {
+export function summary(samples, minutes) {
   const broken = [];
   const lines = [
     `${'process'.padEnd(10)}${'starts'.padStart(7)}${'RSS max'.padStart(9)}${'last'.padStart(7)}${'MiB/min'.padStart(9)}${'over'.padStart(8)}${'loop p99 max'.padStart(14)}${'median'.padStart(9)}`,
@@ -80,7 +80,9 @@ export function summary(samples) {
         `${(loopMedian * 1000).toFixed(0)} ms`.padStart(9),
     );
     if (!(max < BOUND.rss)) broken.push(`${name} held ${max.toFixed(0)} MiB, more than ${BOUND.rss}`);
-    if (slope !== undefined && slope > BOUND.slope) broken.push(`${name} grows by ${slope.toFixed(2)} MiB a minute`);
+    if (slope === undefined && minutes >= 2 * LIFE_MINUTES)
+      broken.push(`${name} lived ${lived.toFixed(0)} minutes at most: too short to tell whether it grows`);
+    if (slope > BOUND.slope) broken.push(`${name} grows by ${slope.toFixed(2)} MiB a minute`);
     if (loopMedian > BOUND.loopP99)
       broken.push(`${name}: event loop p99 ${(loopMedian * 1000).toFixed(0)} ms in the median`);
   }
