@@ -8,17 +8,19 @@ import { Database, migrate, startEmbeddedPostgres } from '#db';
 import { openEventLog } from '#event-log';
 import { changeShards } from '#outbox';
 import { packageRoot } from '#platform';
+import { printReport, type Report } from './kit/report.ts';
 
 const ROWS = 20_000;
 const PAYLOAD = 1_024;
 const COUNTS = [1, 2, 4];
+const ROUNDS = 3;
 
 /**
  * A backlog of 20,000 rows of 1 KiB on 1,000 keys, published to the log in PostgreSQL by 1, 2 and 4 relay processes, a shard
  * each. On a machine with few cores this shows what sharing costs rather than what it brings: the log's inserts and the
  * server take the cores that further relays would need.
  */
-export default async function run(): Promise<void> {
+export default async function run(): Promise<Report> {
   const dataDir = mkdtempSync(join(tmpdir(), 'crossdock-bench-'));
   chmodSync(dataDir, 0o755);
   const server = await startEmbeddedPostgres({ dataDir });
@@ -27,32 +29,51 @@ export default async function run(): Promise<void> {
     const database = await Database.open({ url: server.url, name: 'bench', max: 4 });
     const log = await openEventLog({ database });
     await log.ensureTopics(declareTopics([]));
-    for (const shards of COUNTS) {
-      await changeShards(database, shards);
-      const relays = await Promise.all(Array.from({ length: shards }, () => start(server.url, dataDir)));
-      await until(
-        database,
-        `select count(*) = ${shards} as done from relay_cursor where beat_at > now() - interval '3 s'`,
-      );
-      await settled(database);
-      const began = performance.now();
-      await fill(database);
-      await until(
-        database,
-        "select bool_and(high >= (select max(id) from outbox) and gaps = '[]') as done from relay_cursor",
-      );
-      const seconds = (performance.now() - began) / 1000;
-      say(
-        `  ${shards} relay processes  ${Math.round(ROWS / seconds).toLocaleString('en')} rows/s, from the commit of the backlog to the last cursor`,
-      );
-      await Promise.all(relays.map(stop));
-    }
-    say(`  (${cpus().length} cores)`);
+    const rates = new Map<number, number[]>(COUNTS.map((shards) => [shards, []]));
+    for (let round = 0; round < ROUNDS; round++)
+      for (const shards of COUNTS) rates.get(shards)!.push(await rate(database, server.url, dataDir, shards));
     await log.close();
     await database.close();
+    const report: Report = {
+      setup: [
+        `${ROWS.toLocaleString('en')} rows of 1 KiB on 1,000 keys into the log in PostgreSQL, a shard and a process each, ${cpus().length} cores for everything`,
+        `rate: from the commit of the backlog to the last cursor; ${ROUNDS} rounds, alternating, medians`,
+      ],
+      comparisons: COUNTS.slice(1).map((shards) => ({
+        figure: `rows published by ${shards} relay processes`,
+        unit: '1/s',
+        ours: rates.get(shards)!,
+        peer: 'one relay process',
+        theirs: rates.get(1)!,
+      })),
+    };
+    printReport(report);
+    return report;
   } finally {
     await server.stop();
     rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+/** Rows a second. */
+async function rate(database: Database, url: string, dataDir: string, shards: number): Promise<number> {
+  await changeShards(database, shards);
+  const relays = await Promise.all(Array.from({ length: shards }, () => start(url, dataDir)));
+  try {
+    await until(
+      database,
+      `select count(*) = ${shards} as done from relay_cursor where beat_at > now() - interval '3 s'`,
+    );
+    await settled(database);
+    const began = performance.now();
+    await fill(database);
+    await until(
+      database,
+      "select bool_and(high >= (select max(id) from outbox) and gaps = '[]') as done from relay_cursor",
+    );
+    return ROWS / ((performance.now() - began) / 1000);
+  } finally {
+    await Promise.all(relays.map(stop));
   }
 }
 
@@ -100,8 +121,4 @@ async function until(database: Database, sql: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   throw new Error('the relays did not get there within a minute');
-}
-
-function say(line: string): void {
-  process.stdout.write(line + '\n');
 }
