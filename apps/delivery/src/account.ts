@@ -47,12 +47,11 @@ export async function storeUnrouted(database: Database, records: readonly Stored
 export async function storeDeadLetters(database: Database, records: readonly StoredRecord[]): Promise<void> {
   const rows = records.map((record) => {
     const { headers } = record;
-    const at = headers[DEAD_LETTER_HEADERS.offset];
-    const known = at !== undefined && /^\d{1,18}$/.test(at);
+    const before = placeBefore(headers);
     return {
-      topic: clean((known && headers[DEAD_LETTER_HEADERS.topic]) || record.topic),
-      part: Number((known && headers[DEAD_LETTER_HEADERS.partition]) || record.partition),
-      off: known ? at : String(record.offset),
+      topic: clean(before?.topic ?? record.topic),
+      part: before?.partition ?? record.partition,
+      off: before?.offset ?? String(record.offset),
       event_id: uuidOf(record),
       key: record.key === null ? null : clean(record.key),
       stage: clean(headers[DEAD_LETTER_HEADERS.stage] ?? 'unknown'),
@@ -62,6 +61,17 @@ export async function storeDeadLetters(database: Database, records: readonly Sto
     };
   });
   await database.query(DEAD_LETTERS, [JSON.stringify(rows)]);
+}
+
+/** Where it stood before it was refused; undefined where the headers do not say it, or say what cannot be. */
+function placeBefore(
+  headers: StoredRecord['headers'],
+): { topic: string; partition: number; offset: string } | undefined {
+  const [topic, partition, offset] = (['topic', 'partition', 'offset'] as const).map(
+    (name) => headers[DEAD_LETTER_HEADERS[name]] ?? '',
+  ) as [string, string, string];
+  const fit = /^[\w.-]{1,249}$/.test(topic) && /^\d{1,9}$/.test(partition) && /^\d{1,18}$/.test(offset);
+  return fit ? { topic, partition: Number(partition), offset } : undefined;
 }
 
 /** PostgreSQL takes neither NUL nor lone surrogates in text; the bytes of the value are kept as they are. */
