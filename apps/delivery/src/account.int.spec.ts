@@ -47,7 +47,7 @@ describe('the account of dead letters', () => {
     ],
     ['a topic that none is called', { ...stood, dl_topic: 'crm\u0000order' }],
   ])('keeps what says %s of that under the place where it lies', async (_, headers) => {
-    const record = letter(headers, { key: null, value: null });
+    const record = letter(headers, { value: null });
     await storeDeadLetters(clone.database, [record]);
     expect(await places()).toEqual([{ topic: TOPIC, partition: 0, offset: record.offset }]);
   });
