@@ -62,6 +62,33 @@ describe('delivery under adversity', () => {
     }
   });
 
+  it('makes dead what PostgreSQL will never let it prepare, and nothing of what was claimed with it waits for that', async () => {
+    const w = await at.world();
+    w.target.fault({ do: 'not-sent' }, undefined, 8);
+    const engine = await at.run(w);
+    const [refused, other] = [await w.send({ key: 'refused' }), await w.send({ key: 'other' })];
+    for (const event of [refused, other]) await becomes(w, event, 'PARKED');
+    await engine.stop();
+    await w.database.query(`create function refused() returns trigger language plpgsql as $$ begin
+      if new.key = 't:e:refused' then raise exception 'never' using errcode = 'CD001'; end if; return new; end $$`);
+    await w.database.query(`create trigger refused before update on delivery for each row
+      when (old.status = 'PARKED' and new.status = 'RETRY_WAIT') execute function refused()`);
+    try {
+      await w.database.query(`update delivery set next_attempt_at = clock_timestamp() where connection = $1`, [
+        w.connection.name,
+      ]);
+      await w.database.query(`update lane set due_at = clock_timestamp() where connection = $1`, [w.connection.name]);
+      await at.run(w);
+      await becomes(w, other, 'DELIVERED');
+      expect(await becomes(w, refused, 'DEAD')).toMatchObject({
+        error_class: 'VALUE',
+        error: expect.stringContaining('never'),
+      });
+    } finally {
+      await w.database.query('drop function refused cascade');
+    }
+  });
+
   it('counts a probe after a 403 among the requests that may be open', async () => {
     const w = await at.running({ budget: { concurrency: 2 } });
     let probing = 0,
