@@ -89,6 +89,33 @@ describe('delivery under adversity', () => {
     }
   });
 
+  it('stops without waiting for a look that says, once it stops, that a request is to be sent again', async () => {
+    const w = await at.world({ timeoutMs: 4_000 });
+    const engine = await at.run(w, { leaseMs: 20_000 });
+    w.target.fault(answer({ outcome: 'in-doubt', errorClass: 'INTERMITTENT', message: 'no answer' }));
+    let open: () => void = () => {};
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const find = w.target.find.bind(w.target);
+    w.target.find = async (request) => {
+      const found = await find(request);
+      if (w.target.looks.length > 1) await gate;
+      return found;
+    };
+    await w.send({ document: 'salesOrder' });
+    await until('the second look is on its way', () => w.target.looks.length > 1);
+    const begunAt = performance.now();
+    const stopped = engine.stop(6_000);
+    await new Promise((r) => setTimeout(r, 300)); // by then it has given back what was ready
+    open();
+    await stopped;
+    expect(performance.now() - begunAt).toBeLessThan(3_000);
+    const lane = await w.database.query(
+      'select holder, due_at <= clock_timestamp() as due from lane where connection = $1',
+      [w.connection.name],
+    );
+    expect(lane).toEqual([{ holder: null, due: true }]);
+  });
+
   it('counts a probe after a 403 among the requests that may be open', async () => {
     const w = await at.running({ budget: { concurrency: 2 } });
     let probing = 0,
