@@ -62,6 +62,60 @@ describe('delivery under adversity', () => {
     }
   });
 
+  it('makes dead what PostgreSQL will never let it prepare, and nothing of what was claimed with it waits for that', async () => {
+    const w = await at.world();
+    w.target.fault({ do: 'not-sent' }, undefined, 8);
+    const engine = await at.run(w);
+    const [refused, other] = [await w.send({ key: 'refused' }), await w.send({ key: 'other' })];
+    for (const event of [refused, other]) await becomes(w, event, 'PARKED');
+    await engine.stop();
+    await w.database.query(`create function refused() returns trigger language plpgsql as $$ begin
+      if new.key = 't:e:refused' then raise exception 'never' using errcode = 'CD001'; end if; return new; end $$`);
+    await w.database.query(`create trigger refused before update on delivery for each row
+      when (old.status = 'PARKED' and new.status = 'RETRY_WAIT') execute function refused()`);
+    try {
+      await w.database.query(`update delivery set next_attempt_at = clock_timestamp() where connection = $1`, [
+        w.connection.name,
+      ]);
+      await w.database.query(`update lane set due_at = clock_timestamp() where connection = $1`, [w.connection.name]);
+      await at.run(w);
+      await becomes(w, other, 'DELIVERED');
+      expect(await becomes(w, refused, 'DEAD')).toMatchObject({
+        error_class: 'VALUE',
+        error: expect.stringContaining('never'),
+      });
+    } finally {
+      await w.database.query('drop function refused cascade');
+    }
+  });
+
+  it('stops without waiting for a look that says, once it stops, that a request is to be sent again', async () => {
+    const w = await at.world({ timeoutMs: 4_000 });
+    const engine = await at.run(w, { leaseMs: 20_000 });
+    w.target.fault(answer({ outcome: 'in-doubt', errorClass: 'INTERMITTENT', message: 'no answer' }));
+    let open: () => void = () => {};
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const find = w.target.find.bind(w.target);
+    w.target.find = async (request) => {
+      const found = await find(request);
+      if (w.target.looks.length > 1) await gate;
+      return found;
+    };
+    await w.send({ document: 'salesOrder' });
+    await until('the second look is on its way', () => w.target.looks.length > 1);
+    const begunAt = performance.now();
+    const stopped = engine.stop(6_000);
+    await new Promise((r) => setTimeout(r, 300)); // by then it has given back what was ready
+    open();
+    await stopped;
+    expect(performance.now() - begunAt).toBeLessThan(3_000);
+    const lane = await w.database.query(
+      'select holder, due_at <= clock_timestamp() as due from lane where connection = $1',
+      [w.connection.name],
+    );
+    expect(lane).toEqual([{ holder: null, due: true }]);
+  });
+
   it('counts a probe after a 403 among the requests that may be open', async () => {
     const w = await at.running({ budget: { concurrency: 2 } });
     let probing = 0,

@@ -6,6 +6,9 @@ import { becomes, until, type World } from '../test/harness.ts';
 import { order } from '../test/order.ts';
 
 const customerOf = (key: string): OpenField => ({ pointer: '/customer', reference: { document: 'customer', key } });
+/** more than a row of an index holds, whatever compression makes of it */
+const tooLong = (): string =>
+  Array.from({ length: 2_000 }, () => String.fromCodePoint(randomInt(0x4e00, 0x9fa5))).join('');
 const currency: OpenField = { pointer: '/terms', values: { set: 'terms', from: 'NET30' } };
 
 describe('holds', () => {
@@ -116,15 +119,26 @@ describe('holds', () => {
   it('refuses an order that PostgreSQL cannot take, and executes those that come after it', async () => {
     const w = await at.running();
     const orders = await order(w);
-    // more than a row of an index holds, whatever compression makes of it
-    const long = Array.from({ length: 2_000 }, () => String.fromCodePoint(randomInt(0x4e00, 0x9fa5))).join('');
-    const first = await orders.put('fill', { connection: w.connection.name, set: 'terms', values: { [long]: '30D' } });
+    const values = { [tooLong()]: '30D' };
+    const first = await orders.put('fill', { connection: w.connection.name, set: 'terms', values });
     expect(
       await orders.place('fill', { connection: w.connection.name, set: 'terms', values: { NET30: '30D' } }),
     ).toMatchObject({ status: 'done' });
     const refused = await orders.answer(first);
     expect(refused.status).toBe('refused');
     expect(refused.result['reason']).toMatch(/index row/);
+    await orders.stop();
+  });
+
+  it('makes dead what would wait for more than PostgreSQL can keep, until a person edits it', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const open: OpenField[] = [{ pointer: '/terms', values: { set: 'terms', from: tooLong() } }];
+    const held = await w.send({ document: 'payment', key: 'long', body: { a: 1 }, headers: { open } });
+    expect(await becomes(w, held, 'DEAD')).toMatchObject({ error_class: 'VALUE', attempts: 0 });
+    expect((await w.row(held))['error']).toMatch(/index row/);
+    expect(await orders.on(held, 'edit', { body: '{"a":1,"terms":"30D"}' })).toMatchObject({ status: 'done' });
+    await becomes(w, held, 'DELIVERED');
     await orders.stop();
   });
 

@@ -207,7 +207,7 @@ function rowOf(document: DocumentHeaders, record: StoredRecord): IntakeRow {
     kind: document.kind,
     bundle: document.bundle,
     fan_out: document.fanOut,
-    review: document.review ?? null,
+    review: document.review || null,
     reason: document.reason ?? null,
     hop_count: document.hopCount,
     correlation_id: document.correlationId,

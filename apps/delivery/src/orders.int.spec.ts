@@ -163,6 +163,24 @@ describe('orders of people', () => {
     await orders.stop();
   });
 
+  it('refuses an order that a mistake of ours keeps from being executed, and executes those that come after it', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    w.target.documents.has = () => {
+      throw new TypeError('documents is not what it was');
+    };
+    const { name } = w.connection;
+    const first = await orders.put('bind', { connection: name, document: 'customer', key: 't:e:r1', targetId: 'C1' });
+    expect(await orders.place('fill', { connection: name, set: 'terms', values: { NET30: '30D' } })).toMatchObject({
+      status: 'done',
+    });
+    expect(await orders.answer(first)).toMatchObject({
+      status: 'refused',
+      result: { reason: expect.stringContaining('documents is not what it was') },
+    });
+    await orders.stop();
+  });
+
   it('refuses by name what this version cannot do', async () => {
     const w = await at.running();
     const orders = await order(w);

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { WriteResult } from '#contracts';
 import { attemptsOf, fixture } from '../test/fixture.ts';
@@ -182,6 +183,33 @@ describe('outcomes', () => {
       error_class: 'UNKNOWN_OUTCOME',
       error: expect.stringContaining('id'),
     });
+  });
+
+  it('takes an id longer than an index holds for an answer it cannot read, whether a write says it or a look', async () => {
+    const w = await at.running({ retry: { ladderMs: [5], jitter: 0 } });
+    const targetId = Array.from({ length: 2_000 }, () => String.fromCodePoint(randomInt(0x4e00, 0x9fa5))).join('');
+    w.target.fault(answer({ outcome: 'done', targetId, httpStatus: 200 }), undefined, 3);
+    const event = await w.send({ document: 'customer' });
+    expect(await becomes(w, event, 'PARKED')).toMatchObject({
+      error_class: 'UNKNOWN_OUTCOME',
+      error: expect.stringContaining('id'),
+    });
+    // one that came late, and was kept before there was a bound
+    await w.database.query(
+      `update attempt set late_outcome = 'done', late_target_id = $2
+        where doubt = 'open' and delivery_id = (select id from delivery where event_id = $1)`,
+      [event, targetId],
+    );
+    await w.database.query(`update lane set due_at = clock_timestamp() where connection = $1`, [w.connection.name]);
+    w.wakeAll();
+    await until('it is parked for that', async () => String((await w.row(event))['error']).includes('it took effect'));
+    expect(await w.status(event)).toBe('PARKED');
+
+    w.target.fault(answer({ outcome: 'done', targetId, httpStatus: 200 }));
+    w.target.findAnswer = { found: 'one', targetId, requestKeyMatches: true, evidence: 'GET' };
+    const looked = await w.send({ document: 'salesOrder' });
+    await until('it was looked for', () => w.target.looks.length > 1);
+    expect(await w.row(looked)).toMatchObject({ status: 'UNKNOWN', error: 'the look for it failed' });
   });
 
   it('keeps the outcome of a refusal whose words hold NUL or half a character', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { fixture } from '../test/fixture.ts';
 import { becomes, until } from '../test/harness.ts';
+import { order } from '../test/order.ts';
 
 describe('versions of a record', () => {
   const at = fixture();
@@ -117,6 +118,36 @@ describe('versions of a record', () => {
     await becomes(w, await w.send({ document: 'payment', version: 2, key: 'other' }), 'DELIVERED');
     expect(await w.status(behind)).toBe('PENDING');
     await becomes(w, await w.send({ document: 'payment', version: 1, key: 'other' }), 'HELD_REVIEW');
+  });
+
+  it('posts a fact older than the last one when a person retries or edits it, and then what waits behind it', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const payment = (version: number, more = {}) => w.send({ document: 'payment', version, ...more });
+    await becomes(w, await payment(3), 'DELIVERED');
+    const edited = await payment(1);
+    await becomes(w, edited, 'HELD_REVIEW');
+    const open = [{ pointer: '/payer', reference: { document: 'customer', key: 't:e:payer' } }];
+    const older = await payment(2, { headers: { open } });
+    const next = await payment(4);
+    expect(await orders.on(edited, 'edit', { body: '{"a":10}' })).toMatchObject({ status: 'done' });
+    await becomes(w, edited, 'DELIVERED');
+    expect(await becomes(w, older, 'HELD_REVIEW')).toMatchObject({ review: 'older than the last one posted' });
+    expect(await orders.on(older, 'retry')).toMatchObject({ status: 'done' });
+    // what it waits for and what goes wrong on the way does not undo the order
+    await becomes(w, older, 'HELD_DEPENDENCY');
+    w.target.fault({ do: 'not-sent' }, (request) => request.document === 'payment');
+    await becomes(w, await w.send({ key: 'payer' }), 'DELIVERED');
+    await becomes(w, older, 'DELIVERED');
+    await becomes(w, next, 'DELIVERED');
+    const posted = w.target.applied.filter(({ document }) => document === 'payment');
+    expect(posted.map(({ body }) => body)).toEqual(['{"a":3}', '{"a":10}', '{"a":2,"payer":"T3"}', '{"a":4}']);
+    const [lane] = await w.database.query(
+      "select applied_version from lane where connection = $1 and document = 'payment'",
+      [w.connection.name],
+    );
+    expect(lane).toEqual({ applied_version: 4n });
+    await orders.stop();
   });
 
   it('keeps many versions of many records in order', async () => {

@@ -110,6 +110,7 @@ export class LaneModel {
       nextAttemptAt: null,
       errorClass: null,
       review: null,
+      reviewed: false,
       reason: null,
       hopCount: 0,
       flowPaused: false,

@@ -20,6 +20,11 @@ export function isHopeless(error: unknown): boolean {
   return /^(22|54|CD)...$/.test(codeOf(error) ?? '');
 }
 
+/** PostgreSQL answered with it: it has an SQLSTATE. */
+export function isFromPostgres(error: unknown): boolean {
+  return /^[0-9A-Z]{5}$/.test(codeOf(error) ?? '');
+}
+
 /** SQLSTATE 23505. */
 export function isUniqueViolation(error: unknown): boolean {
   return codeOf(error) === '23505';

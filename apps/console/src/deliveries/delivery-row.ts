@@ -63,7 +63,8 @@ export function deliveryItem(row: DeliveryRow) {
     status: row.status,
     errorClass: opt(row.error_class),
     error: opt(row.error),
-    review: opt(row.review),
+    // empty: a person let it go
+    review: row.review || undefined,
     // why the mapping does not want it; of a refusal it stands in `error`
     reason: row.kind === 'withdraw' || row.kind === 'ignored' ? opt(row.reason) : undefined,
     attempts: row.attempts,

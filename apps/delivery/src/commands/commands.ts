@@ -1,5 +1,5 @@
-import type { Target } from '#contracts';
-import { isHopeless, type Database, type Transaction } from '#db';
+import { CrossdockError, type Target } from '#contracts';
+import { isFromPostgres, isHopeless, type Database, type Transaction } from '#db';
 import { logger } from '#platform';
 import type { SchemaSet } from '#schema';
 import { Bell } from '../engine/signal.ts';
@@ -93,8 +93,9 @@ export class Commands {
       found = await database.transaction(work);
     } catch (cause) {
       // tried again for ever it would stand before all that is ordered after it
-      if (inHand === undefined || !isHopeless(cause)) throw cause;
-      const reason = `it cannot be executed: ${(cause as Error).message}`;
+      if (inHand === undefined || mayPass(cause)) throw cause;
+      if (!isHopeless(cause)) log.error({ err: cause, order: inHand.id }, 'an order cannot be executed: refused');
+      const reason = `it cannot be executed: ${cause instanceof Error ? cause.message : String(cause)}`;
       await database.query(GIVE_UP, [inHand.id, JSON.stringify({ reason })]);
       return true;
     }
@@ -103,6 +104,10 @@ export class Commands {
     return found;
   }
 }
+
+/** Another try may end otherwise. A mistake of ours, which neither PostgreSQL nor something away has to do with, is made again. */
+const mayPass = (cause: unknown): boolean =>
+  cause instanceof CrossdockError ? cause.retryable : isFromPostgres(cause) && !isHopeless(cause);
 
 function execute(context: OrderContext, schemas: SchemaSet): Promise<Answer> {
   const { kind, target } = context.order;

@@ -4,6 +4,7 @@ import { WAITING } from '../core/revision.ts';
 import type { Attempt, Delivery, Lane } from '../core/lane.ts';
 import { rowFor } from '../engine/settle-row.ts';
 import { loadOne } from '../engine/store.ts';
+import { REVIEWED } from '../sql/load.ts';
 import type { SettleRow } from '../sql/settle.ts';
 import { refuse, type Answer, type OrderContext } from './order.ts';
 
@@ -52,7 +53,7 @@ export async function onDelivery(context: OrderContext, decide: (subject: Subjec
   ]);
   await tx.query(`delete from dependency_wait where delivery_id = $1`, [id]);
   if (decision.changes.status === 'PENDING')
-    await tx.query(`update delivery set review = null, hop_count = 0, reported = null where id = $1`, [id]);
+    await tx.query(`update delivery set review = $2, hop_count = 0, reported = null where id = $1`, [id, REVIEWED]);
   const row = rowFor(subject.lane, subject.delivery, decision.changes.status, {
     step: 0,
     due_ms: 0,

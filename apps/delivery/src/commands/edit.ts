@@ -3,6 +3,7 @@ import { findBadText, isJsonObject, parseExactJson, writeExactJson, type Json, t
 import { hasPlace } from '../core/body.ts';
 import { contentHashOf } from '../core/content.ts';
 import { edit } from '../core/revision.ts';
+import { REVIEWED } from '../sql/load.ts';
 import { REVISE, type NewRevision } from '../sql/revise.ts';
 import { lockSubject } from './delivery-orders.ts';
 import { refuse, type Answer, type OrderContext } from './order.ts';
@@ -63,7 +64,7 @@ function revisionOf(
     origin: 'edit',
     bundle: null,
     command_id: command,
-    review: null,
+    review: REVIEWED,
     reason: null,
     amount: null,
     currency: null,

@@ -1,18 +1,18 @@
 import type { WriteResult } from '#contracts';
-import { isBadText } from '#schema';
 import { inDoubt } from './failed.ts';
 import { base, type Context, type Settlement } from './settlement.ts';
+import { isUsableId } from './storable.ts';
 
 export function done(ended: Extract<WriteResult, { outcome: 'done' }>, context: Context): Settlement {
   const { declaration, lane, request } = context;
   if (request.operation === 'reverse') return reversed(ended, context);
   const targetId = ended.targetId ?? (declaration.idIsKey ? lane.key : null);
-  if (targetId !== null && isBadText(targetId))
+  if (targetId !== null && !isUsableId(targetId))
     return inDoubt(
       {
         outcome: 'in-doubt',
         errorClass: 'PARSE',
-        message: 'the answer holds an id with characters that no id has',
+        message: 'the answer holds an id that cannot be kept',
         httpStatus: ended.httpStatus,
       },
       context,
@@ -83,9 +83,13 @@ function reversed(ended: Extract<WriteResult, { outcome: 'done' }>, context: Con
 
 /** Success learnt otherwise: a look that found it, or our own late answer. No new attempt. */
 export function happened(context: Context, targetId: string | null): Settlement {
-  return {
-    ...done({ outcome: 'done', targetId: targetId ?? context.lane.targetId ?? undefined }, context),
-    attempt: null,
-    closes: 'happened',
-  };
+  const settled = done({ outcome: 'done', targetId: targetId ?? context.lane.targetId ?? undefined }, context);
+  if (settled.attempt?.doubt === 'open')
+    return {
+      ...base(context),
+      status: 'PARKED',
+      errorClass: 'UNKNOWN_OUTCOME',
+      error: `it took effect, but ${settled.error}: resolve it as applied with the targetId`,
+    };
+  return { ...settled, attempt: null, closes: 'happened' };
 }

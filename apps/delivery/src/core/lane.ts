@@ -43,6 +43,8 @@ export interface Delivery {
   nextAttemptAt: Date | null;
   errorClass: ErrorClass | null;
   review: string | null;
+  /** a person had it before them, and ordered that it goes out */
+  reviewed: boolean;
   reason: string | null;
   hopCount: number;
   /** read with the delivery, so that a resume that comes later wakes the lane */

@@ -114,7 +114,7 @@ function factOrder(given: Given): Plan | undefined {
   const older = lane.applied !== null && delivery.version.aggregate < lane.applied.aggregate;
   const olderAtSource = lane.applied !== null && delivery.version.source < lane.applied.source;
   if (declaration.versions === 'each') {
-    if (older) return { do: 'review', reason: 'older than the last one posted' };
+    if (older && !delivery.reviewed) return { do: 'review', reason: 'older than the last one posted' };
   } else if (older || olderAtSource) return { do: 'finish', status: 'SKIPPED_STALE', effect: false };
   if (delivery.kind !== 'withdraw') return undefined;
   if (lane.posted === null) return { do: 'finish', status: 'IGNORED', effect: true };

@@ -1,4 +1,5 @@
 import type { Connection, DocumentDeclaration, OpenField, Target } from '#contracts';
+import { isHopeless } from '#db';
 import type { SchemaSet } from '#schema';
 import { resolveBody } from '../core/body.ts';
 import { choose } from '../core/choose.ts';
@@ -51,7 +52,43 @@ export async function prepare(from: Preparer, claimed: readonly ClaimedRow[]): P
       })),
     );
   const facts = [...target.documents.values()].filter((at) => at.nature === 'fact').map((at) => at.document);
-  const loaded = await store.load(claimed, connection.name, facts);
+  return decideEach(from, await store.load(claimed, connection.name, facts));
+}
+
+/** What PostgreSQL refuses for ever of one lane keeps neither the others of its group from theirs nor its own end out of sight. */
+async function decideEach(from: Preparer, loaded: readonly Loaded[]): Promise<Decided> {
+  try {
+    return await decide(from, loaded);
+  } catch (cause) {
+    if (!isHopeless(cause)) throw cause;
+    const [first, ...others] = loaded;
+    if (others.length === 0) return givenUp(from, first!, cause);
+    const each = await Promise.all(loaded.map((one) => decideEach(from, [one])));
+    return { work: each.flatMap(({ work }) => work), idle: each.flatMap(({ idle }) => idle) };
+  }
+}
+
+function givenUp({ target }: Preparer, { lane, open, now }: Loaded, cause: unknown): Decided {
+  const declaration = target.documents.get(lane.document) ?? unknownDocument(lane.document);
+  const choice = choose(lane, open, declaration.nature, now);
+  if (choice.do === 'wait') throw cause;
+  const { delivery } = choice;
+  return {
+    work: [{ lane, delivery, declaration, attempts: [], more: false, now, step: giveUp(lane, cause) }],
+    idle: [],
+  };
+}
+
+/** The end of what fails the same way however often it is tried. What may have been sent is never called dead. */
+export function giveUp({ doubt }: Lane, cause: unknown): Extract<Work['step'], { do: 'fail' | 'park' }> {
+  const message = `PostgreSQL cannot keep it: ${cause instanceof Error ? cause.message : String(cause)}`;
+  return doubt === null
+    ? { do: 'fail', errorClass: 'VALUE', message, stage: 'delivery' }
+    : { do: 'park', errorClass: 'UNKNOWN_OUTCOME', message };
+}
+
+async function decide(from: Preparer, loaded: readonly Loaded[]): Promise<Decided> {
+  const { store, connection, target } = from;
   const known = await store.attempts(
     loaded.flatMap(({ open }) => open.filter((delivery) => delivery.attemptN > 0).map((delivery) => delivery.id)),
   );

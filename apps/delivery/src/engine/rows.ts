@@ -1,6 +1,6 @@
 import type { Attempt, Delivery, Lane } from '../core/lane.ts';
 import type { ClaimedRow } from '../sql/claim.ts';
-import type { AttemptRow, LoadedRow } from '../sql/load.ts';
+import { REVIEWED, type AttemptRow, type LoadedRow } from '../sql/load.ts';
 
 /** What the statements answer, as the decisions know it. */
 export const laneOf = (
@@ -40,7 +40,8 @@ export const deliveryOf = (row: LoadedRow, id: bigint): Delivery => ({
   step: row.step,
   nextAttemptAt: row.next_attempt_at,
   errorClass: row.error_class,
-  review: row.review,
+  review: row.review || null,
+  reviewed: row.review === REVIEWED,
   reason: row.reason,
   hopCount: row.hop_count,
   flowPaused: row.flow_paused,

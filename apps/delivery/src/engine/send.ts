@@ -1,8 +1,7 @@
 import type { FindResult, Target, WriteResult } from '#contracts';
-import { isBadText } from '#schema';
 import type { Lane, Prepared } from '../core/lane.ts';
 import type { Ended } from '../core/settlement.ts';
-import { storable } from '../core/storable.ts';
+import { isUsableId, storable } from '../core/storable.ts';
 
 export interface SendOptions {
   target: Target;
@@ -125,7 +124,7 @@ export async function find(
     late,
   ]);
   clearTimeout(timer);
-  if (answer.found === 'one' && isBadText(answer.targetId))
-    return { found: 'failed', message: 'the id holds characters that no id has', evidence: storable(answer.evidence) };
+  if (answer.found === 'one' && !isUsableId(answer.targetId))
+    return { found: 'failed', message: 'its id cannot be kept', evidence: storable(answer.evidence) };
   return answer;
 }

@@ -1,12 +1,21 @@
+import { isHopeless } from '#db';
 import { happened } from '../core/happened.ts';
 import { again } from '../core/plan.ts';
 import { contextOf, type Desk, type Sendable } from './desk.ts';
 import { look } from './look.ts';
-import type { Work } from './prepare.ts';
+import { giveUp, type Work } from './prepare.ts';
 import { rowFor, settleRow } from './settle-row.ts';
 
 /** Everything but a request; answers with one where a look says that it is to be sent again. */
-export async function withoutRequest(desk: Desk, work: Work): Promise<Sendable | void> {
+export function withoutRequest(desk: Desk, work: Work): Promise<Sendable | void> {
+  return handle(desk, work).catch((cause: unknown) => {
+    if (!isHopeless(cause)) throw cause;
+    desk.log.error({ err: cause, delivery: String(work.delivery.id) }, 'a delivery cannot be handled: given up');
+    return handle(desk, { ...work, step: giveUp(work.lane, cause) });
+  });
+}
+
+async function handle(desk: Desk, work: Work): Promise<Sendable | void> {
   const { store, recorder } = desk;
   const { lane, delivery, declaration, step } = work;
   const nature = declaration.nature;

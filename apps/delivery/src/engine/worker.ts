@@ -287,17 +287,21 @@ export class Worker {
     }
     const { log, store } = this.#options;
     withoutRequest(this.#desk, work)
+      .then(async (next) => {
+        if (next === undefined) return this.#done(work);
+        if (!this.#stopping) {
+          this.#ready.push(next);
+          void this.#begin();
+          return;
+        }
+        await store.release([{ ...work.lane, dueMs: 0 }]); // what was ready has been given back already
+        this.#done(work);
+      })
       .catch(async (cause: unknown) => {
         log.error({ err: cause, delivery: String(work.delivery.id) }, 'a delivery could not be handled, trying again');
         await store.release([{ ...work.lane, dueMs: AGAIN_MS }]).catch(() => {}); // then its lease decides
         this.#wakeIn(AGAIN_MS);
-      })
-      .then((next) => {
-        if (next === undefined) this.#done(work);
-        else {
-          this.#ready.push(next);
-          void this.#begin();
-        }
+        this.#done(work);
       });
   }
 

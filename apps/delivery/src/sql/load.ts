@@ -2,6 +2,9 @@ import type { DeliveryStatus, ErrorClass, OpenField, Operation } from '#contract
 import type { Statement } from '#db';
 import { UNFINISHED } from './unfinished.ts';
 
+/** Stands in `review`, in place of the reason, once a person let it go. */
+export const REVIEWED = '';
+
 export interface LoadedRow {
   now: Date;
   lane_id: bigint;
