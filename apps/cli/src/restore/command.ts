@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { acceptHistory, readHistory } from '#db';
 import { EXIT, type Command, type Io } from '../io.ts';
 import { table } from '../commands/text.ts';
-import { lookForAll } from './look.ts';
+import { lookForAll, type Verdict } from './look.ts';
 import { isDoubted, makeReport, type Report } from './report.ts';
 import { openSurroundings, type Surroundings } from './surroundings.ts';
 import { hold } from './unfinished.ts';
@@ -89,6 +89,8 @@ async function report(at: Surroundings, io: Io, { json }: Given): Promise<number
   return made.deliveries.counts.failed > 0 || made.events?.takenIn === false ? EXIT.partly : EXIT.ok;
 }
 
+const UNREMARKABLE: ReadonlySet<Verdict> = new Set(['absent', 'repeatable', 'dead']);
+
 function inWords({ reason, missing, events, deliveries }: Report): string[] {
   const { counts, findings } = deliveries;
   const lines = [
@@ -105,14 +107,17 @@ function inWords({ reason, missing, events, deliveries }: Report): string[] {
   lines.push(
     `not delivered as far as the database knows: ${counts.found} are at the target and will be adopted, ${counts.absent} are not ` +
       `there and will be sent, ${counts.repeatable} are repeats that the target knows, ${counts.update} are updates, ` +
-      `${counts.unknowable} cannot be looked up and will be held for you, ${counts.failed} looks failed`,
+      `${counts.unknowable} cannot be looked up and will be held for you, ${counts.failed} looks failed, ` +
+      `${counts.dead} are dead letters and stay so`,
   );
   if (counts.update > 0)
     lines.push(
       'an update is older than the target where a newer version was lost: have it sent again first, or --hold-updates',
     );
+  if (counts.dead > 0)
+    lines.push('a dead letter may have been sent by a person since the backup: look at the target before you retry it');
   if (counts.failed > 0) lines.push('a look that failed says nothing: mend the way to the target and report again');
-  const shown = findings.filter(({ verdict }) => verdict !== 'absent' && verdict !== 'repeatable').slice(0, 50);
+  const shown = findings.filter(({ verdict }) => !UNREMARKABLE.has(verdict)).slice(0, 50);
   if (shown.length > 0)
     lines.push(
       ...table(
@@ -137,9 +142,9 @@ async function accept(at: Surroundings, io: Io, { json, holdUpdates, lookDays }:
     return EXIT.failed;
   }
   const reason = 'may be at the target since before the restore, and it cannot be asked';
-  const held = await hold(at.database, looked.unknowable, reason);
+  const held = await hold(at.database, looked.unknowable, reason, 'find-out');
   const older = 'may be older than the target: the database was restored';
-  const updates = holdUpdates ? await hold(at.database, looked.updates, older) : 0;
+  const updates = holdUpdates ? await hold(at.database, looked.updates, older, 'park') : 0;
   const generation = await acceptHistory(at.database, lookDays);
   if (json) io.out(JSON.stringify({ generation, held, updates, lookDays }));
   else {

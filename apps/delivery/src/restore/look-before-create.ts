@@ -1,4 +1,4 @@
-import type { DocumentDeclaration, FindRequest, RepeatIsSafe, Target, WriteRequest, WriteResult } from '#contracts';
+import type { DocumentDeclaration, FindRequest, Operation, Target, WriteRequest, WriteResult } from '#contracts';
 
 /** What a look needs to know of a restore; see `RestoreWindow`. */
 export interface Window {
@@ -24,18 +24,24 @@ export function lookBeforeCreate(target: Target, window: Window): Target {
     write: async (request) => {
       const declaration = target.documents.get(request.document);
       const { operation } = request;
-      const repeats = operation === 'create' || operation === 'reverse'; // a reversal is a second effect too
-      if (!repeats || declaration === undefined || !window.open) return target.write(request);
-      if (recognised(declaration, declaration.repeatIsSafe[operation], window)) return target.write(request);
+      if (declaration === undefined || !window.open || !repeats(operation, declaration)) return target.write(request);
+      if (recognised(declaration, operation, window)) return target.write(request);
       return (await looked(target, declaration, window, request)) ?? target.write(request);
     },
   };
 }
 
-function recognised(declaration: DocumentDeclaration, word: RepeatIsSafe | undefined, { lostMs }: Window): boolean {
-  const { keyLifetimeMs, settleMs } = declaration;
+/** A reversal is a second effect too, and so is a fact by whatever request; an upsert of a state is not. */
+const repeats = (operation: Operation, { nature }: DocumentDeclaration): boolean =>
+  operation === 'create' || operation === 'reverse' || (operation === 'write' && nature === 'fact');
+
+function recognised(declaration: DocumentDeclaration, operation: Operation, { lostMs }: Window): boolean {
+  const { canFind, keyLifetimeMs, settleMs } = declaration;
+  const word = declaration.repeatIsSafe[operation];
   if (word === 'by-external-id') return true;
-  if (word === 'never') return !declaration.canFind; // those of before the restore are held for a person
+  // Whatever the database had of those is held for a person (`crossdock restore accept`). Of all but a create a look shows nothing:
+  // the posting that a reversal takes back is there in any case.
+  if (word === 'never') return !canFind || operation !== 'create';
   if (word !== 'by-idempotency-key') return false;
   return keyLifetimeMs === undefined || lostMs === undefined || lostMs < keyLifetimeMs - settleMs - ON_THE_WAY_MS;
 }

@@ -82,6 +82,17 @@ describe('a create after a restore', () => {
     expect((await write(open, found, byId, 'reverse')).asked).toEqual(['write']);
   });
 
+  it('is sent without a look when it is a reversal that nothing shows: the look would find the posting itself', async () => {
+    const reversal = { nature: 'fact', versions: 'reversal', repeatIsSafe: { reverse: 'never' } } as const;
+    expect((await write(open, found, reversal, 'reverse')).asked).toEqual(['write']);
+  });
+
+  it('is looked for as well when a fact is written by an upsert that may not be repeated', async () => {
+    const upsert = { nature: 'fact', versions: 'once', repeatIsSafe: { write: 'look-first' } } as const;
+    expect((await write(open, found, upsert, 'write')).asked).toEqual(['find']);
+    expect((await write(open, none, upsert, 'write')).asked).toEqual(['find', 'write']);
+  });
+
   it('waits for the settle time of what was sent before', async () => {
     const early = { ...open, stoppedMs: 5_000 };
     expect(await write(early, none)).toMatchObject({ asked: ['find'], result: { outcome: 'retry', notSent: true } });
