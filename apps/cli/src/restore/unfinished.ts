@@ -52,7 +52,7 @@ export async function* unfinished(database: Database): AsyncGenerator<Unfinished
 
 /** Sent, and not yet known whether it took effect: only that can be found out next. */
 const IN_DOUBT = `(d.status in ('IN_FLIGHT', 'UNKNOWN') or l.doubt is not distinct from d.id)`;
-const REVIEW = `case when position($2 in coalesce(d.review, '')) > 0 then d.review else concat_ws('; ', d.review, $2) end`;
+const REVIEW = `case when position($2 in coalesce(d.review, '')) > 0 then d.review else concat_ws('; ', nullif(d.review, ''), $2) end`;
 
 /** In the order in which everything else locks them. */
 const LOCK_LANES = `
