@@ -11,23 +11,36 @@ export interface Cluster {
   nodes: ClusterNode[];
 }
 
+/** A second listener of a node, under an address that is not its own. */
+export interface SideDoor {
+  port: number;
+  /** the port that its clients are told */
+  advertised: number;
+}
+
 /**
  * `server.properties` of one node: broker and controller in one, 127.0.0.1 only, nothing auto-created, small inside
  * (threads, inner topics), quick to come back after a crash (a short broker session) and quick to form groups.
  */
-export function nodeProperties(cluster: Cluster, node: ClusterNode, dataDir: string): string {
+export function nodeProperties(cluster: Cluster, node: ClusterNode, dataDir: string, side?: SideDoor): string {
   const replicas = cluster.nodes.length;
   const minIsr = replicas > 1 ? 2 : 1;
   const sessionMs = replicas > 1 ? 3_000 : 1_000;
   const host = '127.0.0.1';
+  const listeners = (sidePort?: number): string =>
+    [
+      `PLAINTEXT://${host}:${node.port}`,
+      `CONTROLLER://${host}:${node.controllerPort}`,
+      ...(sidePort === undefined ? [] : [`SIDE://${host}:${sidePort}`]),
+    ].join(',');
   const properties: Record<string, string | number | boolean> = {
     'process.roles': 'broker,controller',
     'node.id': node.id,
-    listeners: `PLAINTEXT://${host}:${node.port},CONTROLLER://${host}:${node.controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://${host}:${node.port},CONTROLLER://${host}:${node.controllerPort}`,
+    listeners: listeners(side?.port),
+    'advertised.listeners': listeners(side?.advertised),
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SIDE:PLAINTEXT',
     'controller.quorum.bootstrap.servers': cluster.nodes.map((each) => `${host}:${each.controllerPort}`).join(','),
     'log.dirs': dataDir,
     'auto.create.topics.enable': false,

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { BrokerProcess } from './broker-process.ts';
 import { kafkaJars, run } from './jars.ts';
 import { nodeProperties } from './node-properties.ts';
-import type { Cluster } from './node-properties.ts';
+import type { Cluster, SideDoor } from './node-properties.ts';
 import { freePorts } from './ports.ts';
 
 export interface KafkaBrokerOptions {
@@ -18,6 +18,11 @@ export interface KafkaBrokerOptions {
   heap?: string;
   /** where the jars are kept; default `kafka-jars` beside `dir` */
   cache?: string;
+  /**
+   * gives every node a second listener: is told its port, before the node starts, and gives the port that clients who come
+   * by it are told. A test puts a proxy there; who comes by the first listener, the nodes among themselves too, is not disturbed
+   */
+  sideDoor?(port: number): Promise<number>;
 }
 
 export interface KafkaBroker {
@@ -48,7 +53,7 @@ export async function startKafkaBroker(options: KafkaBrokerOptions): Promise<Kaf
   for (const node of cluster.nodes) {
     const properties = join(dir, `node-${node.id}.properties`);
     const data = join(dir, `data-${node.id}`);
-    writeFileSync(properties, nodeProperties(cluster, node, data));
+    writeFileSync(properties, nodeProperties(cluster, node, data, await sideDoorOf(options)));
     if (!existsSync(join(data, 'meta.properties'))) {
       const quorum =
         cluster.nodes.length === 1
@@ -78,6 +83,12 @@ export async function startKafkaBroker(options: KafkaBrokerOptions): Promise<Kaf
     start: async (id) => processes.get(id)?.start(),
     pid: (id) => processes.get(id)?.pid,
   };
+}
+
+async function sideDoorOf({ sideDoor }: KafkaBrokerOptions): Promise<SideDoor | undefined> {
+  if (!sideDoor) return undefined;
+  const [port] = await freePorts(1);
+  return { port: port!, advertised: await sideDoor(port!) };
 }
 
 /** The one in this folder, or a new one. */

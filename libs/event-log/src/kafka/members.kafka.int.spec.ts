@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import { RecordRefused } from '#contracts';
 import type { LogBatch, LogRecord, StoredRecord } from '#contracts';
 import { collect, eventually, freshTopic, perKey, processFault, slowMember, text, unique } from '#testing';
@@ -64,6 +65,38 @@ describe('a Kafka group in bad times', () => {
       30_000,
     );
 
+  const client = (): Kafka => new kafkajs.Kafka({ brokers: broker.brokers, logLevel: kafkajs.logLevel.NOTHING });
+  const members = async (group: string): Promise<number> => {
+    const admin = client().admin();
+    await admin.connect();
+    const { groups } = await admin.describeGroups([group]);
+    await admin.disconnect();
+    return groups[0]!.state === 'Stable' ? groups[0]!.members.length : 0;
+  };
+
+  /**
+   * Every offset that is committed for the topic's one partition, in order, as the broker stores them: whoever asks for
+   * the committed offset now and then would not see one that was moved back and forth.
+   */
+  const commitsOf = async (group: string, topic: string): Promise<{ offsets: bigint[]; stop(): Promise<void> }> => {
+    const offsets: bigint[] = [];
+    const reader = client().consumer({ groupId: unique('reader-of-commits') });
+    await reader.connect();
+    await reader.subscribe({ topic: '__consumer_offsets', fromBeginning: true });
+    await reader.run({
+      autoCommit: false,
+      eachMessage: async ({ message: { key, value } }) => {
+        // key: a version (0 and 1 are commits), the group, the topic, the partition; value: a version, the offset
+        if (!key || !value || key.readInt16BE(0) > 1) return;
+        const at = 4 + key.readInt16BE(2);
+        const of = key.subarray(4, at).toString();
+        const about = key.subarray(at + 2, at + 2 + key.readInt16BE(at)).toString();
+        if (of === group && about === topic) offsets.push(value.readBigInt64BE(2));
+      },
+    });
+    return { offsets, stop: () => reader.disconnect() };
+  };
+
   it('loses nothing, keeps every key in order and never has two members at one key while members come and go', async () => {
     const topic = await freshTopic(log, { partitions: 6 });
     const group = unique('group');
@@ -106,6 +139,7 @@ describe('a Kafka group in bad times', () => {
     const address = { kafka: { brokers: broker.brokers }, leaseMs: SESSION_MS };
     await log.append(Array.from({ length: 40 }, (_, n) => text(topic, 'k', String(n))));
     const frozen = slowMember({ address, group, topics: [topic], takeMs: 400, maxBatch: 5 });
+    let commits: Awaited<ReturnType<typeof commitsOf>> | undefined;
     try {
       await eventually(
         () => frozen.handled.length >= 5 && frozen.begun.length > frozen.handled.length,
@@ -113,6 +147,7 @@ describe('a Kafka group in bad times', () => {
         30_000,
       );
       processFault.stop(frozen.child.pid!);
+      commits = await commitsOf(group, topic);
       const inHand = frozen.begun.slice(frozen.handled.length);
       const heir = await collect(open(), group, [topic]);
       await caughtUp(group, topic);
@@ -125,14 +160,20 @@ describe('a Kafka group in bad times', () => {
         'it goes on where it was',
         20_000,
       );
+      // its commit of what it had in hand is answered before it joins again
+      await eventually(async () => (await members(group)) === 2, 'it is a member again', 30_000);
       await log.append(Array.from({ length: 20 }, (_, n) => text(topic, 'k', String(40 + n))));
       await eventually(async () => (await committed()) === 60n, 'the rest', 30_000);
+      await eventually(() => commits?.offsets.at(-1) === 60n, 'every commit up to the last one was read', 20_000);
+      const { offsets } = commits;
+      expect(offsets).toEqual(offsets.toSorted((one, other) => Number(one - other)));
       const all = new Set([...frozen.handled, ...heir.values()]);
       expect(all.size).toBe(60);
       expect(heir.problems.filter(({ kind }) => kind !== 'unavailable')).toEqual([]);
       await heir.running.stop();
     } finally {
       await processFault.kill(frozen.child);
+      await commits?.stop();
     }
   }, 90_000);
 
@@ -158,7 +199,7 @@ describe('a Kafka group in bad times', () => {
     const topic = await freshTopic(log, { partitions: 1, maxMessageBytes: 200_000 });
     const record = (key: string, bytes: number): LogRecord => ({ topic, key, value: Buffer.alloc(bytes), headers: {} });
     await log.append([record('fits', 100_000)]);
-    const admin = new kafkajs.Kafka({ brokers: broker.brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
+    const admin = client().admin();
     await admin.connect();
     await admin.alterConfigs({
       validateOnly: false,

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
+import kafkajs from 'kafkajs';
 
 interface RequestQueue {
   pending: unknown[];
@@ -15,7 +16,11 @@ interface OffsetManager {
 
 interface ConsumerGroup {
   assigners: readonly Partial<Draining>[];
+  /** another one after each join: it has the generation and the member's id of that join */
+  offsetManager: object;
   joinAndSync(): Promise<void>;
+  /** the same `offsets` at every try of one commit; absent where all that is handled is meant */
+  commitOffsets(offsets?: object): Promise<void>;
 }
 
 /** What an assigner of ours also has. */
@@ -37,7 +42,7 @@ export const outOfRange = new EventEmitter<{ place: [OutOfRange] }>().setMaxList
 let patched = false;
 
 /**
- * Three faults of kafkajs 2.2.4 (its last release) that cannot be mended from outside. Called before the first client.
+ * Four faults of kafkajs 2.2.4 (its last release) that cannot be mended from outside. Called before the first client.
  *
  * 1. Each connection re-arms a 1 ms timer for ever: 880 timers and 36 ms of CPU a second for an idle producer, and a
  *    warning per process on Node 24 (its issue 1751). Now the timer is only armed when something waits.
@@ -45,6 +50,9 @@ let patched = false;
  *    deleted. Now it tells us, and the subscription stops that partition; the committed offset stays as it was.
  * 3. It joins a group again while handlers are still at work on partitions that somebody else gets in that moment. Now
  *    whoever brought an assigner with `beforeJoin` is asked first.
+ * 4. It tries a commit again for half a minute, under whatever generation there is by then: a commit that the coordinator
+ *    could not store in time went through after the next join, over what the partition's new owner had committed. Now all
+ *    tries belong to the generation of the first.
  */
 export function patchKafkajs(): void {
   if (patched) return;
@@ -65,5 +73,16 @@ export function patchKafkajs(): void {
   group.joinAndSync = async function () {
     for (const assigner of this.assigners) await assigner.beforeJoin?.();
     await join.call(this);
+  };
+  const commit = group.commitOffsets;
+  const begunUnder = new WeakMap<object, object>();
+  group.commitOffsets = async function (offsets) {
+    if (offsets) {
+      const before = begunUnder.get(offsets) ?? this.offsetManager;
+      if (before !== this.offsetManager)
+        throw new kafkajs.KafkaJSNonRetriableError('the member has joined again since this commit was begun');
+      begunUnder.set(offsets, before);
+    }
+    await commit.call(this, offsets);
   };
 }

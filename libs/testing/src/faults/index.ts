@@ -1,3 +1,4 @@
+export * from './judge-appends.ts';
 export * from './process.ts';
 export * from './rewrite.ts';
 export * from './seeded.ts';

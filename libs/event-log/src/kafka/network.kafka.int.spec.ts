@@ -1,0 +1,168 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import kafkajs from 'kafkajs';
+import type { StoredRecord } from '#contracts';
+import { eventually, freshTopic, GOOD, judgeAppends, seeded, TcpProxy, text } from '#testing';
+import { startKafkaBroker } from '../broker/start-kafka-broker.ts';
+import type { KafkaBroker } from '../broker/start-kafka-broker.ts';
+import { readToEnd } from '../read-to-end.ts';
+import { KafkaEventLog } from './kafka-event-log.ts';
+import { rawProducer } from './raw-producer.ts';
+
+const WORKERS = 4;
+const KEYS_PER_WORKER = 12;
+const ROUNDS = 3;
+/** So that a request is longer than what a connection says before it, and most cuts go through one. */
+const PADDING = { padding: 'x'.repeat(200) };
+
+/** Fault F26: a batch is in the log and its answer is lost, or half of either. Our own producer, a proxy, a real broker. */
+describe('a network that fails between the producer and Kafka', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'crossdock-network-'));
+  let broker: KafkaBroker;
+  let proxy: TcpProxy;
+  /** comes by the proxy, and stays with it: it is the address that the broker tells */
+  let log: KafkaEventLog;
+  /** comes by the other listener */
+  let direct: KafkaEventLog;
+  let through: string;
+
+  beforeAll(async () => {
+    const cache = join(process.cwd(), '.crossdock', 'kafka-jars');
+    broker = await startKafkaBroker({
+      dir: join(dir, 'broker'),
+      heap: '256m',
+      cache,
+      sideDoor: async (port) => (proxy = await TcpProxy.open({ host: '127.0.0.1', port })).port,
+    });
+    through = `127.0.0.1:${proxy.port}`;
+    log = new KafkaEventLog({ brokers: [through] });
+    direct = new KafkaEventLog({ brokers: broker.brokers });
+  }, 120_000);
+  afterAll(async () => {
+    proxy?.heal();
+    await log?.close();
+    await direct?.close();
+    await proxy?.close();
+    await broker?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }, 60_000);
+
+  const everything = async (topic: string): Promise<StoredRecord[]> => {
+    const records: StoredRecord[] = [];
+    await readToEnd(direct, [topic], (some) => void records.push(...some));
+    return records;
+  };
+  const values = async (topic: string): Promise<string[]> =>
+    (await everything(topic)).map(({ value }) => value!.toString());
+
+  it('appends once when the answer is lost after the broker has the batch', async () => {
+    const topic = await freshTopic(direct, { partitions: 1 });
+    const lost = Array.from({ length: 5 }, (_, n) => `lost:${n + 1}`);
+    await log.append([text(topic, 'k', 'calm')]);
+    for (const value of lost) {
+      const { accepted } = proxy;
+      proxy.next = { sees: Buffer.from(value), lose: 'answer' };
+      await log.append([text(topic, 'k', value)]);
+      expect(proxy.next).toBeUndefined();
+      expect(proxy.accepted).toBeGreaterThan(accepted);
+    }
+    expect(await values(topic)).toEqual(['calm', ...lost]);
+  });
+
+  it('appends once also when it is cut off in its first words: asking for versions, for its id, for the leader', async () => {
+    const topic = await freshTopic(direct, { partitions: 1 });
+    const sent: string[] = [];
+    const first = async (weather: Pick<TcpProxy, 'toServer' | 'toClient'>): Promise<void> => {
+      const value = `first:${sent.length}`;
+      sent.push(value);
+      Object.assign(proxy, weather);
+      const { accepted } = proxy;
+      const producer = rawProducer({ brokers: [through] });
+      const done = producer.send(topic, 0, [{ key: 'k', value: Buffer.from(value), headers: PADDING }]);
+      await eventually(() => proxy.accepted >= accepted + 2, 'it has tried again');
+      proxy.heal();
+      await done;
+      await producer.close();
+    };
+    // it says 51 + 40 + 68 bytes and then the batch, and hears 743 + 26 + 137 and then 80: each cut goes through another one
+    for (const bytes of [400, 755, 850, 950]) await first({ toServer: {}, toClient: { cutAfterBytes: bytes } });
+    for (const bytes of [10, 70, 120, 300]) await first({ toServer: { cutAfterBytes: bytes }, toClient: {} });
+    expect(await values(topic)).toEqual(sent);
+  });
+
+  it('would append twice with a producer that does not number its batches', async () => {
+    const topic = await freshTopic(direct, { partitions: 1 });
+    const producer = new kafkajs.Kafka({ brokers: [through], logLevel: kafkajs.logLevel.NOTHING }).producer();
+    await producer.connect();
+    await producer.send({ topic, messages: [{ key: 'k', value: 'calm' }] });
+    proxy.next = { sees: Buffer.from('lost:1'), lose: 'answer' };
+    await producer.send({ topic, messages: [{ key: 'k', value: 'lost:1' }] });
+    await producer.disconnect();
+    expect(await values(topic)).toEqual(['calm', 'lost:1', 'lost:1']);
+  });
+
+  it('has every acknowledged record once and in order of its key, whatever is swallowed, reset and cut', async () => {
+    const topic = await freshTopic(direct, { partitions: 6 });
+    const acknowledged = new Set<string>();
+    const failures: unknown[] = [];
+    const ending = new AbortController();
+    await log.append([text(topic, 'k', 'calm:0')]);
+    const workers = Array.from({ length: WORKERS }, async (_, worker) => {
+      const keys = Array.from({ length: KEYS_PER_WORKER }, (_unused, at) => `${worker}-${at}`);
+      for (let n = 1; !ending.signal.aborted; n++) {
+        const records = keys.map((key) => ({ ...text(topic, key, `${key}:${n}`), headers: PADDING }));
+        try {
+          await log.append(records);
+          for (const { value } of records) acknowledged.add(value!.toString());
+        } catch (error) {
+          failures.push(error);
+        }
+      }
+    });
+    const inLog = async (): Promise<number> =>
+      (await direct.lag('nobody', [topic])).reduce((sum, { end }) => sum + Number(end), 0);
+    const flows = async (): Promise<void> => {
+      const before = acknowledged.size;
+      await eventually(() => acknowledged.size > before + 200, 'records are acknowledged', 20_000);
+    };
+    const redialled = async (times: number): Promise<void> => {
+      const { accepted } = proxy;
+      await eventually(() => proxy.accepted >= accepted + times, 'connections are made anew', 20_000);
+    };
+    const random = seeded(26);
+    const faults = [
+      async () => {
+        proxy.toClient = { swallow: true };
+        await eventually(async () => (await inLog()) > acknowledged.size + KEYS_PER_WORKER, 'appended, unanswered');
+      },
+      async () => {
+        proxy.toClient = { cutAfterBytes: 700 + random.below(1_200) };
+        await redialled(2);
+      },
+      async () => {
+        proxy.toServer = { cutAfterBytes: 300 + random.below(6_000) };
+        await redialled(2);
+      },
+      async () => proxy.reset(),
+      async () => {
+        proxy.down = true;
+        proxy.reset();
+        await redialled(1);
+      },
+    ];
+    for (let round = 0; round < ROUNDS; round++)
+      for (const fault of faults) {
+        await flows();
+        await fault();
+        proxy.reset();
+        proxy.heal();
+      }
+    await flows();
+    ending.abort();
+    await Promise.all(workers);
+    expect(judgeAppends(acknowledged, await everything(topic))).toEqual(GOOD);
+    expect(failures).toEqual([]);
+  }, 60_000);
+});

@@ -1,0 +1,34 @@
+import { createRequire } from 'node:module';
+import { describe, expect, it } from '@jest/globals';
+import { patchKafkajs } from './patches.ts';
+
+const require = createRequire(import.meta.url);
+
+describe('kafkajs as we mended it', () => {
+  it('does not let a commit that is tried again go through under the generation of a later join', async () => {
+    patchKafkajs();
+    const { prototype: group } = require('kafkajs/src/consumer/consumerGroup') as {
+      prototype: { commitOffsets(this: object, offsets?: object): Promise<void> };
+    };
+    const stored: string[] = [];
+    const generation = (name: string, answers: (Error | undefined)[]) => ({
+      commitOffsets: async (): Promise<void> => {
+        const failure = answers.shift();
+        if (failure) throw failure;
+        stored.push(name);
+      },
+    });
+    const slow = new Error('the coordinator could not store it in time');
+    const member = { offsetManager: generation('first', [slow, slow]) };
+    const commit = (offsets?: object): Promise<void> => group.commitOffsets.call(member, offsets);
+    const late = { topics: [] };
+    await expect(commit(late)).rejects.toBe(slow);
+    await expect(commit(late)).rejects.toBe(slow);
+    member.offsetManager = generation('second', []);
+    await expect(commit(late)).rejects.toMatchObject({ name: 'KafkaJSNonRetriableError', retriable: false });
+    expect(stored).toEqual([]);
+    await commit({ topics: [] });
+    await commit();
+    expect(stored).toEqual(['second', 'second']);
+  });
+});
