@@ -11,6 +11,10 @@ export interface Trouble {
   plan?(random: Seeded, hungKey: string): object[];
   /** resolves with what it did, in order */
   disturb?(world: World, random: Seeded, calm: AbortSignal): Promise<string[]>;
+  /** does its harm and heals it again, while traffic goes on for as long as it takes; throws when the product did what it should not */
+  meanwhile?(world: World, random: Seeded): Promise<string[]>;
+  /** some of what was sent is not answered: in tier C a person has to look */
+  losesAnswers?: boolean;
   /** the CRM gives up on some of what it does not hear answered */
   crmGivesUp?: boolean;
 }
@@ -42,9 +46,11 @@ function atLooks(random: Seeded): object[] {
     effect,
   }));
 }
+const LOST = ['apply-and-never-answer', 'reset-after', 'garbage', 'truncated'];
 const writes = (name: string, rows: string, effects: readonly Effect[], count = 20): Trouble => ({
   name,
   rows,
+  losesAnswers: effects.some((each) => typeof each === 'string' && LOST.includes(each)),
   plan: (random) => [...atWrites(random, count, effects), ...atLooks(random)],
 });
 
