@@ -70,3 +70,7 @@ export function totalOf(rows: readonly Row[]): string {
     `${longest.toFixed(1)} s`,
   ]);
 }
+
+/** Where a kind of harm needs what this machine does not give: the line says so, and why. */
+export const notTested = (fault: string, rows: string, why: string): string =>
+  `${line([fault, rows])} not tested: ${why}`;
