@@ -7,7 +7,7 @@ import { hungKey, sickTargets, wayToTargets } from './troubles.ts';
 
 /**
  * P2, for targets that can repeat safely or be asked: customers are upserted by our key, orders are looked for before a
- * resend, postings carry an idempotency key. Rows F43-F47, F52, F53, F56 and F59 of the fault matrix.
+ * resend, postings carry an idempotency key. Rows F43-F47, F52, F56 and F59 of the fault matrix.
  */
 describePromise('P2: one effect per version in the target', {}, (world) => {
   it.each([20261124])(

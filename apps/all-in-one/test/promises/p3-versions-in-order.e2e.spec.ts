@@ -6,8 +6,8 @@ import { expectNothingWrong } from './story.ts';
 import { hungKey, sickTargets } from './troubles.ts';
 
 /**
- * P3: the CRM sends the versions of each record out of order, and what we gave up still comes late. Rows F13, F22 and F43
- * of the fault matrix.
+ * P3: the CRM sends the versions of each record out of order, and what we gave up still comes late. Rows F13 and F43 of the
+ * fault matrix.
  */
 describePromise('P3: versions take effect in increasing order', {}, (world) => {
   it.each([31124])(
