@@ -62,14 +62,14 @@ describe('the concurrency of a connection', () => {
     });
 
     await a.kill();
-    // its lease would have been 30 s
     const killedAt = performance.now();
     await until(
       () => slotsOf(b),
       (n) => n === CONCURRENCY,
       { within: 15_000, what: 'the other one has its slots' },
     );
-    expect(performance.now() - killedAt).toBeLessThan(15_000);
+    // a second on a machine with nothing else to do; its lease would have been 30 s
+    expect(performance.now() - killedAt).toBeLessThan(5_000);
 
     const c = await start('delivery');
     await until(

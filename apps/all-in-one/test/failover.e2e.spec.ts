@@ -12,6 +12,14 @@ const ids = (from: number, count: number): string[] => Array.from({ length: coun
 const created = (done: readonly Effect[]): Effect[] =>
   done.filter(({ operation, document }) => operation === 'create' && document === 'salesOrder');
 
+/** Of `crossdock restore report --json`. */
+interface Report {
+  reason: string;
+  missing: { from: string; to: string };
+  events?: unknown;
+  deliveries: { counts: { failed: number }; findings: unknown[] };
+}
+
 describe('a stand-by that takes over', () => {
   const cleanUp: (() => Promise<unknown> | void)[] = [];
   afterEach(async () => {
@@ -67,13 +75,23 @@ describe('a stand-by that takes over', () => {
     await untilStatus(world.url, (answer) => settled(answer) && ordersAccepted(answer) === 5, 'the first orders');
     await standBy.catchUp();
     await standBy.cut();
+    const cutAt = Date.now();
     await world.send(ids(10, 5)); // the stand-by never hears of them
+    const answeredAt = Date.now();
     await untilStatus(world.url, (answer) => settled(answer) && ordersAccepted(answer) === 10, 'the second orders');
     const before = await effects(world.sandbox);
 
     await failOver();
     expect((await world.order('10')).status).toBe(503);
-    await world.crossdock('restore', 'report');
+    const { reason, missing, events, deliveries } = JSON.parse(
+      await world.crossdock('restore', 'report', '--json'),
+    ) as Report;
+    expect(reason).toMatch(/promoted/);
+    // all that was answered and is gone lies between these
+    expect(Date.parse(missing.from)).toBeLessThanOrEqual(cutAt);
+    expect(Date.parse(missing.to)).toBeGreaterThanOrEqual(answeredAt);
+    expect(events).toBe(undefined); // the log is gone with it: the sources have to send again
+    expect(deliveries.findings).toEqual([]); // what the database has was delivered
     await world.send(ids(10, 5)); // repeated by the source
     await untilStatus(world.url, (answer) => ordersAccepted(answer) === 10, 'the repeats are taken in');
     expect(await effects(world.sandbox)).toHaveLength(before.length);
@@ -107,7 +125,9 @@ describe('a stand-by that takes over', () => {
     await failOver();
     over = true;
     await sending;
-    await world.crossdock('restore', 'report');
+    const { reason, deliveries } = JSON.parse(await world.crossdock('restore', 'report', '--json')) as Report;
+    expect(reason).toMatch(/promoted/);
+    expect(deliveries.counts.failed).toBe(0);
     await accept();
     await untilStatus(
       world.url,

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { seeded } from '#testing';
 import { crashAtEach, crashesOf } from './crash.ts';
 import { bookedLate, TEN_TIMES_AS_FAST, WITHIN_SETTLE_MS } from './late.ts';
+import { missingOf, type Tiers } from './gates.ts';
 import { run, type RunResult } from './run.ts';
 import { heading, rowOf, totalOf, type Row } from './table.ts';
 import * as trouble from './troubles.ts';
@@ -58,7 +59,7 @@ const NEVER: WorldOptions = {
     ['repeatIsSafe: by-idempotency-key', 'repeatIsSafe: never'],
   ],
 };
-const WORLDS: readonly { tiers: string; options: WorldOptions; harms: readonly Harm[] }[] = [
+const WORLDS: readonly { tiers: Tiers; options: WorldOptions; harms: readonly Harm[] }[] = [
   {
     tiers: 'A B',
     options: {},
@@ -121,7 +122,9 @@ describe('the promises, by force', () => {
             const row = { fault: each.fault, rows: each.rows, tiers, seed: mine, kills, result };
             done.push(row);
             write(rowOf(row));
-            if (result.anomalies.length > 0) wrong.push(`${each.fault}\n${result.story}\nagain: ${again}`);
+            const missing = missingOf(result, tiers);
+            if (result.anomalies.length + missing.length > 0)
+              wrong.push([each.fault, ...missing, result.story, `again: ${again}`].join('\n'));
           } catch (error) {
             wrong.push(`${each.fault}\n${error instanceof Error ? error.stack : String(error)}\nagain: ${again}`);
           }

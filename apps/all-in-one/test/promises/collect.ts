@@ -13,11 +13,19 @@ interface Item {
   key: string;
   eventId: string;
   status: DeliveryStatus;
+  errorClass?: string;
+  error?: string;
   waitingFor?: unknown;
 }
 
+/** A delivery as the product shows it, with why it is not done. */
+export interface Reported extends ReportedDelivery {
+  errorClass?: string;
+  error?: string;
+}
+
 /** Everything the three sides say, read when nothing moves any more. */
-export async function collectHistory(world: World): Promise<History> {
+export async function collectHistory(world: World): Promise<History & { reports: readonly Reported[] }> {
   const { events, sent } = world.chronicle;
   const ledger = await until(
     () => effects<{ body: string }>(world.sandbox, '?bodies=true'),
@@ -42,19 +50,17 @@ export async function collectHistory(world: World): Promise<History> {
 }
 
 /** Attempts are read where one version took effect more than once: there they have to account for it. */
-async function reportsOf(
-  url: string,
-  sent: readonly Version[],
-  repeated: ReadonlySet<string>,
-): Promise<ReportedDelivery[]> {
+async function reportsOf(url: string, sent: readonly Version[], repeated: ReadonlySet<string>): Promise<Reported[]> {
   const versions = new Map(sent.map((each) => [eventIdOf(each), each.version]));
-  const reports: ReportedDelivery[] = [];
+  const reports: Reported[] = [];
   let after = '';
   do {
     const page = await getJson<{ items: Item[]; next?: string }>(`${url}/api/v1/deliveries?limit=200${after}`);
-    for (const { id, flow, document, key, eventId, status, waitingFor } of page.items) {
+    for (const { id, flow, document, key, eventId, status, waitingFor, errorClass, error } of page.items) {
       const version = versions.get(eventId) ?? -1;
-      const report: ReportedDelivery = { flow, document, key, version, status };
+      const report: Reported = { flow, document, key, version, status };
+      if (errorClass !== undefined) report.errorClass = errorClass;
+      if (error !== undefined) report.error = error;
       const awaited = /acme:[a-z]+:[^"]+/.exec(JSON.stringify(waitingFor ?? null))?.[0];
       if (awaited !== undefined) report.waitingFor = awaited;
       if (repeated.has(`${document} ${key} ${version}`)) report.attempts = await attemptsOf(url, id);

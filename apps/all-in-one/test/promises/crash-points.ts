@@ -36,6 +36,19 @@ export const CRASH_POINTS = {
 } as const;
 export type CrashPoint = keyof typeof CRASH_POINTS;
 
+/** Those at which most is at stake, all of which `npm test` dies at: a case of each row that docs/guarantees.md names their test for. */
+export const QUICK: readonly CrashPoint[] = [
+  'capture.before-commit',
+  'capture.after-commit',
+  'relay.before-send',
+  'relay.after-ack',
+  'mapper.after-append',
+  'intake.after-commit',
+  'delivery.after-attempt',
+  'delivery.after-answer',
+  'delivery.before-settle',
+];
+
 /** A kill so long after a point, ms: while the records are on their way to the log, the request on its way to the ERP. */
 export const IN_FLIGHT: readonly { point: CrashPoint; afterMs: number }[] = [
   { point: 'relay.before-send', afterMs: 2 },

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '#platform';
-import { CRASH_POINTS } from './crash-points.ts';
+import { CRASH_POINTS, QUICK } from './crash-points.ts';
 
 describe('the crash points in the sources', () => {
   it('are those of the table, each once: move them along when the code around them moves', () => {
@@ -15,5 +15,13 @@ describe('the crash points in the sources', () => {
         .map(([, point]) => point),
     );
     expect(found.sort()).toEqual(Object.keys(CRASH_POINTS).sort());
+  });
+
+  it('of every test run are a case of each row that docs/guarantees.md names it for', () => {
+    const text = readFileSync(join(packageRoot(), 'docs/guarantees.md'), 'utf8');
+    const named = [...text.matchAll(/^\| (F\d\d(?: F\d\d)*) \|.*promises\/crash-points\.e2e\.spec\.ts/gm)];
+    expect(named.length).toBeGreaterThan(2);
+    const cases = new Set(QUICK.flatMap((point) => CRASH_POINTS[point].rows.split(' ')));
+    expect(named.flatMap(([, rows]) => rows!.split(' ')).filter((row) => !cases.has(row))).toEqual([]);
   });
 });

@@ -8,12 +8,13 @@ import { dataFolder, until } from '../support/product.ts';
 import { settled, status } from '../support/records.ts';
 import { startRestoredWorld, untilStatus } from '../support/restored.ts';
 import { createdTwice, effects } from '../support/witness.ts';
+import { notTested } from './table.ts';
 
 const MIB = 2 ** 20;
 
 /**
  * Row F10 of the fault matrix. The data folder of PostgreSQL lies on a file system of its own, which is then filled: where
- * nobody may mount one, a line says so and nothing is tested.
+ * nobody may mount one, a line of the table says so and nothing is tested.
  */
 describe('a full disk under PostgreSQL', () => {
   const cleanUp: (() => Promise<unknown> | unknown)[] = [];
@@ -30,7 +31,8 @@ describe('a full disk under PostgreSQL', () => {
       encoding: 'utf8',
     });
     if (mounted.status !== 0) {
-      process.stdout.write(`a full disk was not tested: ${mounted.stderr.trim() || 'there is no mount here'}\n`);
+      const why = mounted.stderr?.trim() || 'there is no mount here';
+      process.stdout.write(`${notTested('disk full, PostgreSQL', 'F10', why)}\n`);
       return;
     }
     cleanUp.push(() => spawnSync('umount', ['-l', disk]));

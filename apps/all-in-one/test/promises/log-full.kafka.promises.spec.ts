@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { dataFolder, getJson } from '../support/product.ts';
 import { run } from './run.ts';
 import { expectNothingWrong } from './story.ts';
+import { notTested } from './table.ts';
 import { startWorld } from './world.ts';
 
 /** What `npm run promises` was told; scripts/promises.mjs. */
@@ -13,7 +14,7 @@ const { seed } = JSON.parse(process.env['CROSSDOCK_TEST_PROMISES'] ?? '{"seed":1
 
 /**
  * P1 and P7. Row F65 of the fault matrix: Kafka's data lie on a file system of their own, which is then filled. Where nobody may mount
- * one, a line says so and nothing is tested.
+ * one, a line of the table says so and nothing is tested.
  */
 describe('a full disk under Kafka', () => {
   const cleanUp: (() => Promise<unknown> | unknown)[] = [];
@@ -30,7 +31,8 @@ describe('a full disk under Kafka', () => {
       encoding: 'utf8',
     });
     if (mounted.status !== 0) {
-      process.stdout.write(`a full log was not tested: ${mounted.stderr.trim() || 'there is no mount here'}\n`);
+      const why = mounted.stderr?.trim() || 'there is no mount here';
+      process.stdout.write(`${notTested('disk full, Kafka', 'F65', why)}\n`);
       return;
     }
     cleanUp.push(() => spawnSync('umount', ['-l', disk]));

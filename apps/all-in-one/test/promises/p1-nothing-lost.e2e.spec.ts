@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { givenUp } from './gates.ts';
 import { describePromise, PATIENCE_MS } from './promise.ts';
 import { run } from './run.ts';
 import { expectNothingWrong } from './story.ts';
@@ -23,7 +24,7 @@ describePromise('P1: what was answered with 2xx reaches a final state', {}, (wor
       expectNothingWrong(result);
       const answers = result.history.events.map(({ answer }) => answer);
       expect(new Set(answers)).toEqual(new Set(['accepted', 'refused', 'unknown'])); // all three took place
-      expect(result.history.reports.filter(({ status }) => status === 'PARKED' || status === 'DEAD')).toEqual([]);
+      expect(givenUp(result)).toEqual([]);
     },
     PATIENCE_MS,
   );

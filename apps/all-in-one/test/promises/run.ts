@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { FINISHED } from '#contracts';
 import { checkHistory, seeded, type Anomaly, type History, type Seeded } from '#testing';
 import { getJson, sendJson, until } from '../support/product.ts';
 import { atRest, status } from '../support/records.ts';
-import { collectHistory } from './collect.ts';
+import { collectHistory, type Reported } from './collect.ts';
 import { keyOf, type Version } from './records.ts';
 import { sendRecord, type Sender } from './sender.ts';
 import { storyOf } from './story.ts';
@@ -41,11 +42,16 @@ export interface RunResult {
   history: History;
   /** ids of the records of this run begin with it */
   tag: string;
+  troubles: readonly Trouble[];
   sent: number;
   effects: number;
   /** rules of the plan that met a call */
   faultsApplied: number;
   callsSpoilt: number;
+  /** deliveries of this run that are not finished; `gates.ts` says which of them may be */
+  unfinished: readonly Reported[];
+  /** troubles on the ways or of the servers that did nothing */
+  idle: readonly string[];
   recoveredAfterMs: number;
 }
 
@@ -65,6 +71,7 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
   const harm = Promise.all([
     killAtRandom(world, seeded(options.seed + 50), options.kills ?? 0),
     options.meanwhile?.(world),
+    ...troubles.map(async (each, n) => each.meanwhile?.(world, seeded(options.seed + 1 + n))),
   ]);
   disturbing.catch(() => {}); // heard when it is waited for
   let busy = true;
@@ -122,18 +129,24 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
   if (options.sickForMs !== undefined) await healTargets();
   await wait(Math.max(0, (options.sickForMs ?? LATE_MS) + 500 - recoveredAfterMs)); // what was to come late has come
   const history = await collectHistory(world);
-  const anomalies = [...chronicle.fresh(checkHistory(history)), ...surprises(world)];
+  const found = [...checkHistory(history), ...holdsWithoutEnd(history.reports)];
+  const anomalies = [...chronicle.fresh(found), ...surprises(world)];
+  const mine = ({ key }: { key: string }): boolean => key.includes(`:acme-${tag}w`);
+  const unfinished = history.reports.filter((each) => mine(each) && !FINISHED.has(each.status));
   const done = [...did, ...disturbed].flatMap((each) => each ?? []);
-  const story = await storyOf(url, options.seed, done, anomalies);
+  const story = await storyOf(url, options.seed, done, anomalies, unfinished);
   return {
     anomalies,
     story: `${sent} events, ${faultsApplied} faults, recovered after ${recoveredAfterMs} ms\n${story}`,
     history,
     tag,
+    troubles,
     sent,
-    effects: history.effects.filter(({ key }) => key.includes(`:acme-${tag}w`)).length,
+    effects: history.effects.filter(mine).length,
     faultsApplied,
     callsSpoilt,
+    unfinished,
+    idle: troubles.filter((_, n) => disturbed[n]?.length === 0).map(({ name }) => name),
     recoveredAfterMs,
   };
 }
@@ -159,6 +172,16 @@ async function killAtRandom(world: World, random: Seeded, kills: number): Promis
   }
   return did;
 }
+
+/** A hold that does not say which record it waits for can be ended by nobody, and judged by nobody. */
+const holdsWithoutEnd = (reports: readonly Reported[]): Anomaly[] =>
+  reports
+    .filter(({ status, waitingFor }) => status === 'HELD_DEPENDENCY' && waitingFor === undefined)
+    .map(({ document, key, version }) => ({
+      class: 'STUCK',
+      where: `${document} ${key}`,
+      evidence: `version ${version} is HELD_DEPENDENCY, and for which record cannot be read`,
+    }));
 
 /** P7: nothing ends by itself and has to be started again. */
 const surprises = ({ parts }: World): Anomaly[] =>

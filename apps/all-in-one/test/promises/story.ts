@@ -1,5 +1,6 @@
 import { countAnomalies, describeAnomalies, type Anomaly, type AnomalyClass } from '#testing';
 import { timeline } from '../support/records.ts';
+import type { Reported } from './collect.ts';
 
 /** What the product tells of one record, one line per delivery: what a person would look at first. */
 async function tell(url: string, key: string): Promise<string> {
@@ -22,16 +23,21 @@ const pick = (attempt: object): object =>
     Object.entries(attempt).filter(([name]) => /^(operation|doubt|error|startedAt|endedAt)$/.test(name)),
   );
 
-/** Seed first, so that a person can run it again; then every anomaly; then all that is known of the first records. */
+/** As many records are told of as a person reads. */
+const TOLD = 3;
+
+/** Seed first, so that a person can run it again; then every anomaly; then all that is known of the first records, unfinished ones too. */
 export async function storyOf(
   url: string,
   seed: number,
   did: readonly string[],
   anomalies: readonly Anomaly[],
+  unfinished: readonly Reported[],
 ): Promise<string> {
-  const keys = anomalies
-    .slice(0, 3)
+  const wrong = anomalies
+    .slice(0, TOLD)
     .flatMap(({ where, evidence }) => [where, evidence].join(' ').match(/acme:[a-z]+:[\w-]+/g) ?? []);
+  const keys = [...wrong, ...unfinished.slice(0, TOLD).map(({ key }) => key)];
   const told = await Promise.all(
     [...new Set(keys)].map((key) => tell(url, key).catch((error: unknown) => String(error))),
   );

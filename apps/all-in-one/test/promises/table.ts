@@ -1,4 +1,5 @@
 import { ANOMALY_CLASSES, countAnomalies, type AnomalyClass } from '#testing';
+import { endedAs } from './gates.ts';
 import type { RunResult } from './run.ts';
 
 export interface Row {
@@ -20,9 +21,13 @@ const COLUMNS = [
   ['effects', 8],
   ['spoilt', 7],
   ['parked', 7],
+  ['dead', 5],
+  ['held', 5],
   ...ANOMALY_CLASSES.map((name) => [name, name.length + 1] as const),
   ['recovered', 10],
 ] as const;
+
+const ENDED = ['PARKED', 'DEAD', 'HELD_'] as const;
 
 const line = (cells: readonly (string | number)[]): string =>
   cells
@@ -31,7 +36,7 @@ const line = (cells: readonly (string | number)[]): string =>
 
 export const heading = (): string => line(COLUMNS.map(([name]) => name));
 
-/** `spoilt`: calls of the targets that went wrong by plan. `recovered`: from healing to rest. */
+/** `spoilt`: calls of the targets that went wrong by plan. `held`: waits for a record, a person or a date. `recovered`: from healing to rest. */
 export function rowOf({ fault, rows, tiers, kills, result }: Row): string {
   const counts = countAnomalies(result.anomalies);
   return line([
@@ -42,7 +47,7 @@ export function rowOf({ fault, rows, tiers, kills, result }: Row): string {
     result.sent,
     result.effects,
     result.callsSpoilt,
-    parkedIn(result),
+    ...ENDED.map((word) => endedAs(result, word)),
     ...ANOMALY_CLASSES.map((name) => counts[name]),
     `${(result.recoveredAfterMs / 1000).toFixed(1)} s`,
   ]);
@@ -60,11 +65,12 @@ export function totalOf(rows: readonly Row[]): string {
     total(({ result }) => result.sent),
     total(({ result }) => result.effects),
     total(({ result }) => result.callsSpoilt),
-    total(({ result }) => parkedIn(result)),
+    ...ENDED.map((word) => total(({ result }) => endedAs(result, word))),
     ...ANOMALY_CLASSES.map(count),
     `${longest.toFixed(1)} s`,
   ]);
 }
 
-const parkedIn = ({ history, tag }: RunResult): number =>
-  history.reports.filter(({ status, key }) => status === 'PARKED' && key.includes(`:acme-${tag}w`)).length;
+/** Where a kind of harm needs what this machine does not give: the line says so, and why. */
+export const notTested = (fault: string, rows: string, why: string): string =>
+  `${line([fault, rows])} not tested: ${why}`;

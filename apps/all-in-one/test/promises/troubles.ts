@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Seeded, TcpProxy } from '#testing';
-import { until } from '../support/product.ts';
+import { getJson, until } from '../support/product.ts';
+import { status } from '../support/records.ts';
 import type { World } from './world.ts';
 
 /** One kind of harm. What it does to the targets is a plan of theirs; what it does to the rest it does until `calm`. */
@@ -11,6 +12,10 @@ export interface Trouble {
   plan?(random: Seeded, hungKey: string): object[];
   /** resolves with what it did, in order */
   disturb?(world: World, random: Seeded, calm: AbortSignal): Promise<string[]>;
+  /** does its harm and heals it again, while traffic goes on for as long as it takes; throws when the product did what it should not */
+  meanwhile?(world: World, random: Seeded): Promise<string[]>;
+  /** some of what was sent is not answered: in tier C a person has to look */
+  losesAnswers?: boolean;
   /** the CRM gives up on some of what it does not hear answered */
   crmGivesUp?: boolean;
 }
@@ -42,9 +47,11 @@ function atLooks(random: Seeded): object[] {
     effect,
   }));
 }
+const LOST = ['apply-and-never-answer', 'reset-after', 'garbage', 'truncated'];
 const writes = (name: string, rows: string, effects: readonly Effect[], count = 20): Trouble => ({
   name,
   rows,
+  losesAnswers: effects.some((each) => typeof each === 'string' && LOST.includes(each)),
   plan: (random) => [...atWrites(random, count, effects), ...atLooks(random)],
 });
 
@@ -137,6 +144,71 @@ export const wayFromCrm: Trouble = {
   disturb: ({ toProduct }, random, calm) => onTheWay(random, toProduct, calm),
 };
 
+/** So long the targets refuse connections when the breakers have opened, and then as long take them and answer nothing, ms. */
+const DOWN_MS = 8_000;
+/** A process that has not yet read that the breaker is open may send for so long, ms. */
+const UNAWARE_MS = 1_500;
+
+/**
+ * Both targets are away for some 20 s. The breakers open, and from then on no document is sent to find out: probes do that. So an
+ * outage climbs no ladder, however long it is.
+ */
+export const down: Trouble = {
+  name: 'down for 20 s',
+  rows: 'F44 F48',
+  async meanwhile({ url, toTargets }) {
+    toTargets.down = true;
+    toTargets.reset();
+    try {
+      await until(
+        () => status(url),
+        ({ connections }) => connections.filter(({ breaker }) => breaker === 'open').length >= 2,
+        { within: 60_000, what: 'the breakers of both targets open' },
+      );
+      const opened = Date.now() + UNAWARE_MS;
+      await wait(DOWN_MS);
+      toTargets.down = false;
+      toTargets.toServer = { swallow: true };
+      await wait(DOWN_MS);
+      const { waiting, attempts } = await until(
+        () => attemptsSince(url, opened),
+        () => true,
+        { within: 60_000, what: 'the console tells the attempts' },
+      );
+      if (attempts.length > 0) throw new Error(`sent while the breaker was open: ${attempts.join(', ')}`);
+      if (waiting === 0) throw new Error('nothing waited for the targets while they were down');
+      return [`targets down, ${waiting} waited`];
+    } finally {
+      toTargets.heal();
+      toTargets.reset();
+    }
+  },
+};
+
+interface Attempt {
+  n: number;
+  outcome: string;
+  startedAt: string;
+  errorClass?: string;
+}
+
+/** What waits, and which of its attempts began after `since`. One that our own door turned away has no error, and is none. */
+async function attemptsSince(url: string, since: number): Promise<{ waiting: number; attempts: string[] }> {
+  const { items } = await getJson<{ items: { id: string }[] }>(
+    `${url}/api/v1/deliveries?status=PENDING,IN_FLIGHT,UNKNOWN,RETRY_WAIT&limit=200`,
+  );
+  const found = await Promise.all(
+    items.map(async ({ id }) => {
+      const { attempts } = await getJson<{ attempts: Attempt[] }>(`${url}/api/v1/deliveries/${id}`);
+      return attempts
+        .filter(({ outcome, errorClass }) => outcome !== 'not-sent' || errorClass !== undefined)
+        .filter(({ startedAt }) => Date.parse(startedAt) > since)
+        .map(({ n, outcome, startedAt }) => `delivery ${id} attempt ${n} ${outcome} at ${startedAt}`);
+    }),
+  );
+  return { waiting: items.length, attempts: found.flat() };
+}
+
 /** Any process stands still, some longer than its leases last, and wakes up believing that no time has passed. */
 export const frozenProcesses: Trouble = {
   name: 'processes frozen',
@@ -208,6 +280,7 @@ export const SINGLE: readonly Trouble[] = [
   garbage,
   hungKey,
   wayToTargets,
+  down,
   wayFromCrm,
   postgresCrashes,
   frozenProcesses,
