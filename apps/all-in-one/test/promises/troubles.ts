@@ -257,7 +257,8 @@ export const kafkaCrashes: Trouble = {
   async disturb({ kafka }, random, calm) {
     const did: string[] = [];
     while (!calm.aborted) {
-      await pause(2_000 + random.below(3_000), calm);
+      // long enough up, now and then, for a group to come together: with less no killed process would ever be ready again
+      await pause(3_000 + random.below(12_000), calm);
       if (calm.aborted || kafka === undefined) break;
       const away = random.below(3_000);
       did.push(`Kafka away for ${away} ms`);
