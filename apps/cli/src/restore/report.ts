@@ -46,7 +46,7 @@ export async function makeReport({ database, log, targets }: Surroundings): Prom
     reason: history.reason,
     missing: {
       from: history.vouchedUntil?.toISOString() ?? null,
-      to: (history.witnessedUntil ?? history.doubtedAt)?.toISOString() ?? null,
+      to: history.doubtedAt?.toISOString() ?? null,
     },
     events,
     deliveries: { counts, findings },
