@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Operation } from './connector.ts';
 
 /** Namespaces of our derived ids (random, fixed for ever: changing one changes every id). */
 const EVENT_NAMESPACE = 'f0f6a2a4-62a6-4ef2-8f0e-0a3bb3c6c9d1';
@@ -37,6 +38,24 @@ export function eventId(fact: {
 /** The id of the document that one flow makes of one event; `original` is `replayof` where set, else the event's id. */
 export function documentId(original: string, flow: string, document: string): string {
   return uuidV5(DOCUMENT_NAMESPACE, [original, flow, document]);
+}
+
+/**
+ * The request key: the document id, with what makes it another request appended. A repeat of the same request has the
+ * same key.
+ */
+export function requestKey(of: {
+  documentId: string;
+  revision: number;
+  operation: Operation;
+  adopted: boolean;
+}): string {
+  const parts = [of.documentId];
+  if (of.revision > 1) parts.push(`r${of.revision}`);
+  if (of.operation === 'cancel') parts.push('cancel');
+  else if (of.operation === 'reverse') parts.push('reversal');
+  else if (of.adopted) parts.push('adopt');
+  return parts.join(':');
 }
 
 /** RFC 9562 version 5 over the parts, each prefixed by its length so that no two lists of parts collide. */

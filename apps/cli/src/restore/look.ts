@@ -1,4 +1,4 @@
-import type { DocumentDeclaration, Operation, Target } from '#contracts';
+import { requestKey, type DocumentDeclaration, type Operation, type Target } from '#contracts';
 import type { Database } from '#db';
 import { nextRequests } from './next-requests.ts';
 import { unfinished, type Unfinished } from './unfinished.ts';
@@ -120,10 +120,10 @@ async function look(
   operation: Operation,
   target: Target,
 ): Promise<Said> {
-  const requestKey = [documentId, revision > 1 && `r${revision}`, operation === 'reverse' && 'reversal'];
+  const asked = requestKey({ documentId, revision, operation, adopted: false });
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const answer = await target
-    .find({ document, key, requestKey: requestKey.filter(Boolean).join(':'), operation, signal })
+    .find({ document, key, requestKey: asked, operation, signal })
     .catch((cause: unknown) => ({ found: 'failed' as const, message: String(cause) }));
   if (answer.found === 'failed') return { verdict: 'failed', message: answer.message };
   // of facts of which several may stand under one key, only what carries our request key was made by us

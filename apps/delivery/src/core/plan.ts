@@ -1,6 +1,6 @@
-import type { DeliveryStatus, DocumentDeclaration, ErrorClass, Operation } from '#contracts';
+import { requestKey, type DeliveryStatus, type DocumentDeclaration, type ErrorClass, type Operation } from '#contracts';
 import type { Attempt, Delivery, Lane, Prepared } from './lane.ts';
-import { requestHash, requestKey } from './request.ts';
+import { requestHash } from './request.ts';
 import type { Reversal } from './reversal.ts';
 import { isNewer } from './version.ts';
 

@@ -64,7 +64,7 @@ describe('the checker', () => {
     expect(checkHistory(history(three))).toEqual([]);
   });
 
-  it.each<[string, AnomalyClass, History, RegExp]>([
+  const planted: [string, AnomalyClass, History, RegExp][] = [
     [
       'an accepted version that nobody knows',
       'LOST',
@@ -183,7 +183,9 @@ describe('the checker', () => {
       history({ ...three, counts: { orders: { accepted: 4, finished: 3, unfinished: 1, delivered: 3 } } }),
       /says 4 accepted, and 3 were/,
     ],
-  ])('finds %s and calls it %s', (_, name, given, evidence) => {
+  ];
+
+  it.each(planted)('finds %s and calls it %s', (_, name, given, evidence) => {
     const found = checkHistory(given);
     expect(found.filter((anomaly) => anomaly.class === name).map((anomaly) => anomaly.evidence)).toEqual(
       expect.arrayContaining([expect.stringMatching(evidence)]),
@@ -194,7 +196,7 @@ describe('the checker', () => {
   });
 
   it('has a planted anomaly for every class', () => {
-    expect([...ANOMALY_CLASSES].sort()).toEqual(['DUP', 'LIE', 'LOST', 'PHANTOM', 'REORDER', 'SKIP', 'STUCK', 'TORN']);
+    expect(new Set(planted.map(([, name]) => name))).toEqual(new Set(ANOMALY_CLASSES));
   });
 
   it('takes what was never answered as there or not there, but whole', () => {
