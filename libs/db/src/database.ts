@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { DataSource } from 'typeorm';
+import { DataSource, type Logger } from 'typeorm';
 import { CrossdockError } from '#contracts';
 import { CopyOut } from './copy-out.ts';
 import type { CopiedColumns } from './copy-out.ts';
@@ -51,6 +51,8 @@ export interface DatabaseOptions {
   max?: number;
   /** ms; an answer later than this ends its connection, so that a server which hangs holds none for ever; default: never */
   queryTimeoutMs?: number;
+  /** ms; a statement that waits longer than this for a lock fails with SQLSTATE 55P03; default: it waits */
+  lockTimeoutMs?: number;
   /**
    * For the pools of the stages, whose statements all go by key: each is planned once per connection and by its indexes.
    * Otherwise one planned while its tables were empty reads the whole table until the next ANALYZE, and one of many
@@ -58,6 +60,16 @@ export interface DatabaseOptions {
    */
   byKey?: boolean;
 }
+
+/** TypeORM prints a migration that fails, whatever `logging` says; ours may be tried again. Who calls hears the error. */
+const SILENT: Logger = {
+  logQuery: () => {},
+  logQueryError: () => {},
+  logQuerySlow: () => {},
+  logSchemaBuild: () => {},
+  logMigration: () => {},
+  log: () => {},
+};
 
 const BY_KEY = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
 
@@ -83,7 +95,7 @@ export class Database implements Queryable {
     const config: pg.ClientConfig = {
       connectionString: options.url,
       application_name: `crossdock ${options.name}`,
-      options: `-c search_path=${SCHEMA},public -c idle_in_transaction_session_timeout=60000 ${options.byKey ? BY_KEY : ''}`,
+      options: `-c search_path=${SCHEMA},public -c idle_in_transaction_session_timeout=60000 -c lock_timeout=${options.lockTimeoutMs ?? 0} ${options.byKey ? BY_KEY : ''}`,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
       query_timeout: options.queryTimeoutMs,
@@ -99,7 +111,7 @@ export class Database implements Queryable {
       poolErrorHandler: () => {},
       migrations: MIGRATIONS,
       migrationsTableName: 'migration',
-      logging: false,
+      logger: SILENT,
     });
     try {
       await dataSource.initialize();

@@ -12,6 +12,12 @@ export function isSerialisation(error: unknown): boolean {
   return code === '40001' || code === '40P01';
 }
 
+/** SQLSTATE 55P03 (waited too long for a lock) and 40P01 (deadlock): free when the others have finished. */
+export function isLocked(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === '55P03' || code === '40P01';
+}
+
 /**
  * SQLSTATE classes 22 (what was given is no such value) and 54 (larger than PostgreSQL takes), and what our own triggers refuse:
  * the same statement will fail for ever.

@@ -11,7 +11,7 @@ export const migrateCommand: Command = {
     const { databaseUrl } = readEnvironment();
     if (databaseUrl === undefined)
       throw new CrossdockError('CROSSDOCK_START_DATABASE', 'DATABASE_URL is not set: there is nothing to migrate');
-    const ran = await migrate(databaseUrl);
+    const ran = await migrate(databaseUrl, (message) => io.err(message));
     io.out(ran.length === 0 ? 'the database is up to date' : `ran ${ran.join(', ')}`);
     return EXIT.ok;
   },
