@@ -125,7 +125,7 @@ export class KafkaEventLog implements EventLog {
       throw new RecordRefused(largest, `the broker refuses a record of ${bytes} bytes for ${topic}`, cause);
     }
     const bytes = Math.max(...several.map((batch) => batchBytes(batch.map((message) => ({ topic, ...message })))));
-    this.#smaller.set(topic, { bytes: Math.floor(bytes / 2), until: Date.now() + BELIEVE_MS });
+    this.#smaller.set(topic, { bytes: Math.floor(bytes / 2), until: performance.now() + BELIEVE_MS });
   }
 
   /** The largest record that goes, as far as the topic's settings tell. */
@@ -135,7 +135,7 @@ export class KafkaEventLog implements EventLog {
 
   #batchLimit(topic: string): number {
     const smaller = this.#smaller.get(topic);
-    const learned = smaller && smaller.until > Date.now() ? smaller.bytes : MAX_BATCH_BYTES;
+    const learned = smaller && smaller.until > performance.now() ? smaller.bytes : MAX_BATCH_BYTES;
     return Math.min(MAX_BATCH_BYTES, this.#limit(topic), learned);
   }
 

@@ -92,12 +92,12 @@ export function confluentRegistry(url: string, schemas: SchemaSet, options: Conf
     },
     async byId(id) {
       const until = unknownUntil.get(id);
-      if (until !== undefined && Date.now() < until) return 'unknown';
+      if (until !== undefined && performance.now() < until) return 'unknown';
       const found = await once(known, id, () => fetchById(id));
       if (found !== 'unknown') return found;
       known.delete(id);
       if (unknownUntil.size >= MAX_UNKNOWN) unknownUntil.clear();
-      unknownUntil.set(id, Date.now() + (options.unknownMs ?? 30_000));
+      unknownUntil.set(id, performance.now() + (options.unknownMs ?? 30_000));
       return 'unknown';
     },
   };
