@@ -4,7 +4,10 @@ import { crashAtEach, crashesOf } from './crash.ts';
 import { bookedLate, TEN_TIMES_AS_FAST, WITHIN_SETTLE_MS } from './late.ts';
 import { missingOf, type Tiers } from './gates.ts';
 import { run, type RunResult } from './run.ts';
-import { heading, rowOf, totalOf, type Row } from './table.ts';
+import { heading, notTested, rowOf, totalOf, type Row } from './table.ts';
+import { clockLibrary } from './clock.ts';
+import { clockSteps, kafkaCrashes, newerVersion } from './server-troubles.ts';
+import type { Trouble } from './trouble.ts';
 import * as trouble from './troubles.ts';
 import { startWorld, type World, type WorldOptions } from './world.ts';
 
@@ -27,13 +30,13 @@ interface Harm {
   do(world: World, seed: number, kills: number): Promise<RunResult>;
 }
 const SIZE = { customers: 10, orders: 15, versions: 5, paceMs: 1_500 };
-const harm = (fault: string, troubles: readonly trouble.Trouble[], rows?: string): Harm => ({
+const harm = (fault: string, troubles: readonly Trouble[], rows?: string): Harm => ({
   fault,
   rows: rows ?? troubles.map((each) => each.rows).join(' '),
   killed: true,
   do: (world, mine, kills) => run(world, { seed: mine, ...SIZE, troubles, kills }),
 });
-const only = (each: trouble.Trouble): Harm => harm(each.name, [each]);
+const only = (each: Trouble): Harm => harm(each.name, [each]);
 
 const everything = harm('everything at once', trouble.EVERYTHING, 'F69');
 const crashPoints: Harm = {
@@ -46,6 +49,9 @@ const crashPoints: Harm = {
     return run(world, { seed: mine, ...SIZE, troubles, meanwhile: () => crashAtEach(world, crashes, mine) });
   },
 };
+/** Rolls every process to another version and back, with kills of its own. */
+const rolling: Harm = { ...harm(newerVersion.name, [newerVersion]), killed: false };
+const clocks = harm(clockSteps.name, [clockSteps, trouble.timeoutAfterApply], clockSteps.rows);
 const late: Harm = {
   fault: '1,000 orders booked late',
   rows: 'F43',
@@ -66,11 +72,13 @@ const WORLDS: readonly { tiers: Tiers; options: WorldOptions; harms: readonly Ha
     harms: [
       harm('kill -9', [], 'F01-F31 F56'),
       ...trouble.SINGLE.map(only),
-      ...(log === 'kafka' ? [only(trouble.kafkaCrashes)] : []),
+      ...(log === 'kafka' ? [only(kafkaCrashes)] : []),
       everything,
       ...(stages ? [] : [crashPoints]), // of the stages apart one of two would die, which the kills do
+      rolling, // the last one: its columns stay
     ],
   },
+  ...(clockLibrary() === undefined ? [] : [{ tiers: 'A B', options: { clocks: true }, harms: [clocks] } as const]),
   {
     tiers: 'A C',
     options: NEVER,
@@ -98,6 +106,8 @@ describe('the promises, by force', () => {
 
   write(`log ${log}, ${stages ? 'stages as processes' : 'all in one process'}, seed ${seed}`);
   write(heading());
+  if (clockLibrary() === undefined)
+    write(notTested(clocks.fault, clocks.rows, 'libfaketime is not installed (apt-get install libfaketime)'));
   afterAll(() => write(totalOf(done)));
 
   it.each(chosen.filter(({ harms }) => harms.length > 0))(

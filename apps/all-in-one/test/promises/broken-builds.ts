@@ -1,5 +1,5 @@
 import type { AnomalyClass, Rewrite } from '#testing';
-import type { Trouble } from './troubles.ts';
+import type { Trouble } from './trouble.ts';
 import type { RunOptions } from './run.ts';
 import { crashAtEach } from './crash.ts';
 

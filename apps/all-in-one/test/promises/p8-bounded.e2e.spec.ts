@@ -72,6 +72,52 @@ describePromise('P8: memory, queues and connections stay bounded whatever arrive
     },
     PATIENCE_MS,
   );
+
+  it(
+    'while PostgreSQL has no connection left events are answered 503, and it is alive, and not ready; afterwards all that was accepted arrives',
+    async () => {
+      const { hooks, parts, postgres, sandbox, secret, url } = world();
+      const metrics = `http://127.0.0.1:${parts[0]!.metricsPort}`;
+      const code = (path: string): Promise<number> => fetch(`${metrics}${path}`).then((answer) => answer.status);
+      const accepted: string[] = [];
+      const send = async (id: string): Promise<number> => {
+        const version: Version = { entity: 'customer', id, version: 1 };
+        const event = { id: webhookIdOf(version), type: 'customer.updated', data: dataOf(version) };
+        const answer = await sendSigned(`${hooks}/acme-crm`, secret, event);
+        if (answer.status === 202) accepted.push(id);
+        return answer.status;
+      };
+      let away = true;
+      const exhausted = postgres.exhaust(12_000).finally(() => (away = false));
+      const answers = new Set<number>();
+      const seen = { ready: new Set<number>(), live: new Set<number>() };
+      for (let n = 0; away; n++) {
+        answers.add(await send(`x${n}`));
+        seen.ready.add(await code('/readyz'));
+        seen.live.add(await code('/livez'));
+      }
+      expect(await exhausted).toBeGreaterThan(CONCURRENCY);
+      expect([...answers].filter((answer) => ![202, 503].includes(answer))).toEqual([]);
+      expect(answers).toContain(503);
+      expect(seen.ready).toContain(503);
+      expect([...seen.live]).toEqual([200]);
+
+      await until(
+        () => send('last').catch(() => 0),
+        (answer) => answer === 202 || answer === 200,
+        { within: 60_000, what: 'events are taken again' },
+      );
+      await until(
+        () => status(url),
+        (answer) => settled(answer),
+        { within: 120_000, what: 'all that was accepted arrives' },
+      );
+      const there = (await effects(sandbox)).map(({ key }) => key);
+      expect(accepted.filter((id) => !there.some((key) => key.endsWith(`-${id}`)))).toEqual([]);
+      expect(await code('/readyz')).toBe(200);
+    },
+    PATIENCE_MS,
+  );
 });
 
 /** Every event once, so many at a time; answers with how often each status came. */

@@ -1,11 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { Database, type Session } from '#db';
 import { freePort } from '#testing';
 import { spawnCommand } from '../support/product.ts';
 import { addressOf, end } from '../support/stages.ts';
 
-/** PostgreSQL as a process of its own, which can crash under the product and come back at the same address. */
+/** PostgreSQL as a process of its own, which can crash under the product and come back at the same address, or have no room for it. */
 export class Postgres {
   readonly url: string;
   readonly #env: { CROSSDOCK_DATA: string; CROSSDOCK_POSTGRES_PORT: string };
@@ -40,6 +42,28 @@ export class Postgres {
   async comeBack(): Promise<void> {
     this.#child = spawnCommand(['run', 'postgres'], this.#env);
     await addressOf(this.#child, 'DATABASE_URL');
+  }
+
+  /**
+   * For so many ms others have all its connections: who had one has lost it, and gets no other. Resolves with how many they had when
+   * they give them back.
+   */
+  async exhaust(ms: number): Promise<number> {
+    const others = await Database.open({ url: this.url, name: 'others', max: 1 });
+    const taken: Session[] = [];
+    try {
+      const first = await others.session();
+      for (const until = Date.now() + ms; Date.now() < until; await wait(20)) {
+        await first.query(
+          "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name <> 'crossdock others'",
+        );
+        const more = await Promise.allSettled(Array.from({ length: 50 }, () => others.session()));
+        for (const each of more) if (each.status === 'fulfilled') taken.push(each.value);
+      }
+      return taken.length;
+    } finally {
+      await others.close();
+    }
   }
 
   async stop(): Promise<void> {

@@ -7,7 +7,8 @@ import { collectHistory, type Reported } from './collect.ts';
 import { keyOf, type Version } from './records.ts';
 import { sendRecord, type Sender } from './sender.ts';
 import { storyOf } from './story.ts';
-import { LATE_MS, type Trouble } from './troubles.ts';
+import type { Trouble } from './trouble.ts';
+import { LATE_MS } from './troubles.ts';
 import type { World } from './world.ts';
 
 export interface RunOptions {

@@ -42,7 +42,8 @@ async function send(sender: Sender, version: Version): Promise<SentEvent['answer
       () => undefined,
     );
     if (status === 200 || status === 202) return 'accepted';
-    if (status !== undefined && status < 500 && status !== 429) return 'refused';
+    const early = status === 401 && !refused; // our clocks differ: later they may not
+    if (status !== undefined && status < 500 && status !== 429 && !early) return 'refused';
     // a 503 says to come back, and does not say that nothing was kept
     if (++unheard >= sender.patience(version)) return 'unknown';
     await wait(100);

@@ -2,23 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Seeded, TcpProxy } from '#testing';
 import { getJson, until } from '../support/product.ts';
 import { status } from '../support/records.ts';
-import type { World } from './world.ts';
-
-/** One kind of harm. What it does to the targets is a plan of theirs; what it does to the rest it does until `calm`. */
-export interface Trouble {
-  name: string;
-  /** of the fault matrix */
-  rows: string;
-  plan?(random: Seeded, hungKey: string): object[];
-  /** resolves with what it did, in order */
-  disturb?(world: World, random: Seeded, calm: AbortSignal): Promise<string[]>;
-  /** does its harm and heals it again, while traffic goes on for as long as it takes; throws when the product did what it should not */
-  meanwhile?(world: World, random: Seeded): Promise<string[]>;
-  /** some of what was sent is not answered: in tier C a person has to look */
-  losesAnswers?: boolean;
-  /** the CRM gives up on some of what it does not hear answered */
-  crmGivesUp?: boolean;
-}
+import { connectionsRunOut, frozenProcesses, postgresCrashes } from './server-troubles.ts';
+import { pause, type Trouble } from './trouble.ts';
 
 /** How late an effect may come that we gave up: less than the settle times of `world.ts` cover. */
 export const LATE_MS = 2_000;
@@ -102,8 +87,6 @@ export const hungKey: Trouble = {
   rows: 'F48',
   plan: (_, key) => [{ match: { key: `^${key}$` }, effect: 'hang' }],
 };
-
-const pause = (ms: number, calm: AbortSignal): Promise<void> => wait(ms, undefined, { signal: calm }).catch(() => {});
 
 /** One thing after the other goes wrong on a way, each for a moment. */
 async function onTheWay(random: Seeded, proxy: TcpProxy, calm: AbortSignal): Promise<string[]> {
@@ -209,67 +192,6 @@ async function attemptsSince(url: string, since: number): Promise<{ waiting: num
   return { waiting: items.length, attempts: found.flat() };
 }
 
-/** Any process stands still, some longer than its leases last, and wakes up believing that no time has passed. */
-export const frozenProcesses: Trouble = {
-  name: 'processes frozen',
-  rows: 'F22 F33',
-  async disturb({ parts }, random, calm) {
-    const did: string[] = [];
-    while (!calm.aborted) {
-      await pause(300 + random.below(1_000), calm);
-      if (calm.aborted) break;
-      const part = random.pick(parts);
-      const ms = random.pick([300, 1_000, 3_000, 8_000]);
-      did.push(`${part.name} frozen for ${ms} ms`);
-      await part.freeze(ms);
-    }
-    return did;
-  },
-};
-
-export const postgresCrashes: Trouble = {
-  name: 'PostgreSQL crashes',
-  rows: 'F07',
-  async disturb({ postgres, url }, random, calm) {
-    const did: string[] = [];
-    while (!calm.aborted) {
-      await pause(1_000 + random.below(2_000), calm);
-      if (calm.aborted) break;
-      const away = random.below(1_500);
-      did.push(`PostgreSQL away for ${away} ms`);
-      await postgres.crash();
-      await wait(away);
-      await postgres.comeBack();
-      await until(
-        () => fetch(`${url}/api/v1/status`),
-        ({ status }) => status === 200,
-        { within: 60_000, what: 'the console has its database again' },
-      ).catch(() => undefined); // it may be killed at this moment
-    }
-    return did;
-  },
-};
-
-/** Only where the log is on Kafka: the broker dies without a word and comes back on its data. */
-export const kafkaCrashes: Trouble = {
-  name: 'Kafka crashes',
-  rows: 'F24 F27',
-  async disturb({ kafka }, random, calm) {
-    const did: string[] = [];
-    while (!calm.aborted) {
-      // long enough up, now and then, for a group to come together: with less no killed process would ever be ready again
-      await pause(3_000 + random.below(12_000), calm);
-      if (calm.aborted || kafka === undefined) break;
-      const away = random.below(3_000);
-      did.push(`Kafka away for ${away} ms`);
-      await kafka.crash();
-      await wait(away);
-      await kafka.comeBack();
-    }
-    return did;
-  },
-};
-
 export const SINGLE: readonly Trouble[] = [
   timeoutAfterApply,
   lateApply,
@@ -284,6 +206,7 @@ export const SINGLE: readonly Trouble[] = [
   down,
   wayFromCrm,
   postgresCrashes,
+  connectionsRunOut,
   frozenProcesses,
 ];
 export const EVERYTHING: readonly Trouble[] = [hungKey, sickTargets(40), wayToTargets, wayFromCrm, frozenProcesses];

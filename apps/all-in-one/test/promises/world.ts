@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import { TcpProxy, changed, freePort, type Crash, type Rewrite } from '#testing';
 import { homeWith } from '../support/home.ts';
 import { collect, dataFolder, generatedSecretOf, spawnCommand } from '../support/product.ts';
 import { Part } from '../support/part.ts';
 import { Chronicle } from './chronicle.ts';
+import { Clock } from './clock.ts';
 import { Kafka } from './kafka.ts';
 import { Postgres } from './postgres.ts';
 
@@ -17,6 +19,8 @@ export interface WorldOptions {
   home?: readonly (readonly [string, string])[];
   /** the product runs with these texts in the place of others */
   rewrites?: readonly Rewrite[];
+  /** each process of the product has a wall clock of its own, which can be set; needs `clockLibrary` */
+  clocks?: boolean;
 }
 
 /** The whole product; its servers and targets outlive it, and every way in and out goes through a proxy. */
@@ -33,6 +37,8 @@ export interface World {
   toProduct: TcpProxy;
   /** every process of the product: all-in-one, or each stage */
   parts: readonly Part[];
+  /** of each part, in their order; none without the option */
+  clocks: readonly Clock[];
   postgres: Postgres;
   /** where the log is on Kafka */
   kafka: Kafka | undefined;
@@ -40,6 +46,8 @@ export interface World {
   chronicle: Chronicle;
   /** the variables of a process that is to run with more changes than the others, or to crash */
   changes(more: { rewrites?: readonly Rewrite[]; crashes?: readonly Crash[] }): Record<string, string>;
+  /** `crossdock migrate` with these variables besides; resolves with what it printed */
+  migrate(more: Readonly<Record<string, string>>): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -99,8 +107,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     const rewrites = [...SHORT_LEASES, ...(options.rewrites ?? [])];
     const parts: Part[] = [];
     undo.push(() => Promise.all(parts.map((part) => part.stop())));
-    for (const name of options.stages ? STAGES : ['all-in-one'])
-      parts.push(await Part.start(name, { ...env, ...changed({ rewrites }) }));
+    const clocks: Clock[] = [];
+    for (const name of options.stages ? STAGES : ['all-in-one']) {
+      if (options.clocks) clocks.push(new Clock(join(folder.path, `clock-${clocks.length}`)));
+      parts.push(await Part.start(name, { ...env, ...changed({ rewrites }), ...clocks[parts.length]?.env }));
+    }
     const [first, last] = [parts[0]!, parts.at(-1)!];
     const toProduct = await TcpProxy.open({ host: '127.0.0.1', port: first.port });
     undo.push(() => toProduct.close());
@@ -112,10 +123,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       toTargets,
       toProduct,
       parts,
+      clocks,
       postgres,
       kafka,
       chronicle: new Chronicle(),
       changes: (more) => changed({ ...more, rewrites: [...rewrites, ...(more.rewrites ?? [])] }),
+      migrate: (more) => migrate({ ...env, ...more }),
       close,
     };
   } catch (error) {
@@ -124,9 +137,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   }
 }
 
-async function migrate(env: Readonly<Record<string, string | undefined>>): Promise<void> {
+async function migrate(env: Readonly<Record<string, string | undefined>>): Promise<string> {
   const child = spawnCommand(['migrate'], env);
   const output = collect(child);
   const ended = new Promise((resolve) => child.once('exit', resolve));
   if ((await ended) !== 0) throw new Error(`migrate failed: ${output()}`);
+  return output().trim();
 }

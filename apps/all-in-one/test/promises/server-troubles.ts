@@ -1,0 +1,146 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Rewrite } from '#testing';
+import { until } from '../support/product.ts';
+import { pause, type Trouble } from './trouble.ts';
+
+/** Any process stands still, some longer than its leases last, and wakes up believing that no time has passed. */
+export const frozenProcesses: Trouble = {
+  name: 'processes frozen',
+  rows: 'F22 F33',
+  async disturb({ parts }, random, calm) {
+    const did: string[] = [];
+    while (!calm.aborted) {
+      await pause(300 + random.below(1_000), calm);
+      if (calm.aborted) break;
+      const part = random.pick(parts);
+      const ms = random.pick([300, 1_000, 3_000, 8_000]);
+      did.push(`${part.name} frozen for ${ms} ms`);
+      await part.freeze(ms);
+    }
+    return did;
+  },
+};
+
+export const postgresCrashes: Trouble = {
+  name: 'PostgreSQL crashes',
+  rows: 'F07',
+  async disturb({ postgres, url }, random, calm) {
+    const did: string[] = [];
+    while (!calm.aborted) {
+      await pause(1_000 + random.below(2_000), calm);
+      if (calm.aborted) break;
+      const away = random.below(1_500);
+      did.push(`PostgreSQL away for ${away} ms`);
+      await postgres.crash();
+      await wait(away);
+      await postgres.comeBack();
+      await until(
+        () => fetch(`${url}/api/v1/status`),
+        ({ status }) => status === 200,
+        { within: 60_000, what: 'the console has its database again' },
+      ).catch(() => undefined); // it may be killed at this moment
+    }
+    return did;
+  },
+};
+
+/** Only where the log is on Kafka: the broker dies without a word and comes back on its data. */
+export const kafkaCrashes: Trouble = {
+  name: 'Kafka crashes',
+  rows: 'F24 F27',
+  async disturb({ kafka }, random, calm) {
+    const did: string[] = [];
+    while (!calm.aborted) {
+      // long enough up, now and then, for a group to come together: with less no killed process would ever be ready again
+      await pause(3_000 + random.below(12_000), calm);
+      if (calm.aborted || kafka === undefined) break;
+      const away = random.below(3_000);
+      did.push(`Kafka away for ${away} ms`);
+      await kafka.crash();
+      await wait(away);
+      await kafka.comeBack();
+    }
+    return did;
+  },
+};
+
+/** Others take every connection that PostgreSQL has, also those that the product had. */
+export const connectionsRunOut: Trouble = {
+  name: 'connections run out',
+  rows: 'F09',
+  async disturb({ postgres }, random, calm) {
+    const did: string[] = [];
+    while (!calm.aborted) {
+      await pause(1_000 + random.below(3_000), calm);
+      if (calm.aborted) break;
+      const ms = 500 + random.below(2_500);
+      did.push(`no connection for ${ms} ms, ${await postgres.exhaust(ms)} taken`);
+    }
+    return did;
+  },
+};
+
+const HOURS = [1, -1, 0, 25];
+
+/** The wall clock of one process after the other is set to another time, each on its own. */
+export const clockSteps: Trouble = {
+  name: 'clocks stepped by an hour',
+  rows: 'F66',
+  async disturb({ clocks }, random, calm) {
+    const did: string[] = [];
+    while (!calm.aborted) {
+      await pause(1_500 + random.below(2_500), calm);
+      if (calm.aborted) break;
+      const n = random.below(clocks.length);
+      const hours = random.pick(HOURS);
+      did.push(`clock ${n} off by ${hours} h`);
+      clocks[n]!.set(hours * 3_600);
+    }
+    for (const clock of clocks) clock.set(0);
+    return did;
+  },
+};
+
+/** What the version after this one might bring: a column in every table, and an index. */
+const NEWER: Rewrite = {
+  file: 'libs/db/src/migrations.js',
+  find: 'export const MIGRATIONS = [',
+  replace: `export const MIGRATIONS = [class {
+    name = 'OfTheNextVersion9999999999999';
+    async up(runner) {
+      const tables = await runner.query(\`select relname from pg_class where relnamespace = 'crossdock'::regnamespace
+        and relkind in ('r', 'p') and not relispartition and relname <> 'migration'\`);
+      for (const { relname } of tables)
+        await runner.query(\`alter table \${relname} add column added_later integer not null default 7\`);
+      await runner.query('create index on outbox (added_later, id)');
+    }
+    async down() {}
+  },`,
+};
+
+/**
+ * A newer version migrates while this one works, takes the place of one process after the other, and is rolled back the same
+ * way, this time by kill -9.
+ */
+export const newerVersion: Trouble = {
+  name: 'a newer version and back',
+  rows: 'F67',
+  async meanwhile({ parts, changes, migrate }) {
+    const newer = changes({ rewrites: [NEWER] });
+    await wait(2_000);
+    const did = [`migrated: ${await migrate(newer)}`];
+    for (const part of parts) {
+      await wait(500);
+      await part.stop();
+      await part.start(newer);
+      did.push(`${part.name} is of the newer version`);
+    }
+    for (const part of parts) {
+      await wait(500);
+      await part.kill();
+      await part.start();
+      did.push(`${part.name} is of this version again`);
+    }
+    return did;
+  },
+};

@@ -1,0 +1,23 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Seeded } from '#testing';
+import type { World } from './world.ts';
+
+/** One kind of harm. What it does to the targets is a plan of theirs; what it does to the rest it does until `calm`. */
+export interface Trouble {
+  name: string;
+  /** of the fault matrix */
+  rows: string;
+  plan?(random: Seeded, hungKey: string): object[];
+  /** resolves with what it did, in order */
+  disturb?(world: World, random: Seeded, calm: AbortSignal): Promise<string[]>;
+  /** does its harm and heals it again, while traffic goes on for as long as it takes; throws when the product did what it should not */
+  meanwhile?(world: World, random: Seeded): Promise<string[]>;
+  /** some of what was sent is not answered: in tier C a person has to look */
+  losesAnswers?: boolean;
+  /** the CRM gives up on some of what it does not hear answered */
+  crmGivesUp?: boolean;
+}
+
+/** Ends sooner when it is calm. */
+export const pause = (ms: number, calm: AbortSignal): Promise<void> =>
+  wait(ms, undefined, { signal: calm }).catch(() => {});
