@@ -3,6 +3,7 @@ import { seeded } from '#testing';
 import { crashAtEach, crashesOf } from './crash.ts';
 import { bookedLate, TEN_TIMES_AS_FAST, WITHIN_SETTLE_MS } from './late.ts';
 import { missingOf, type Tiers } from './gates.ts';
+import { partitionsChanged } from './partitions.ts';
 import { run, type RunResult } from './run.ts';
 import { heading, notTested, rowOf, totalOf, type Row } from './table.ts';
 import { clockLibrary } from './clock.ts';
@@ -51,6 +52,7 @@ const crashPoints: Harm = {
 };
 /** Rolls every process to another version and back, with kills of its own. */
 const rolling: Harm = { ...harm(newerVersion.name, [newerVersion]), killed: false };
+const partitions: Harm = { ...only(partitionsChanged), killed: false };
 const clocks = harm(clockSteps.name, [clockSteps, trouble.timeoutAfterApply], clockSteps.rows);
 const late: Harm = {
   fault: '1,000 orders booked late',
@@ -75,6 +77,7 @@ const WORLDS: readonly { tiers: Tiers; options: WorldOptions; harms: readonly Ha
       ...(log === 'kafka' ? [only(kafkaCrashes)] : []),
       everything,
       ...(stages ? [] : [crashPoints]), // of the stages apart one of two would die, which the kills do
+      ...(stages && log === 'kafka' ? [partitions] : []),
       rolling, // the last one: its columns stay
     ],
   },

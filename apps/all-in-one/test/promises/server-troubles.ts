@@ -125,10 +125,10 @@ const NEWER: Rewrite = {
 export const newerVersion: Trouble = {
   name: 'a newer version and back',
   rows: 'F67',
-  async meanwhile({ parts, changes, migrate }) {
+  async meanwhile({ parts, changes, command }) {
     const newer = changes({ rewrites: [NEWER] });
     await wait(2_000);
-    const did = [`migrated: ${await migrate(newer)}`];
+    const did = [`migrated: ${await command(['migrate'], newer)}`];
     for (const part of parts) {
       await wait(500);
       await part.stop();

@@ -46,8 +46,8 @@ export interface World {
   chronicle: Chronicle;
   /** the variables of a process that is to run with more changes than the others, or to crash */
   changes(more: { rewrites?: readonly Rewrite[]; crashes?: readonly Crash[] }): Record<string, string>;
-  /** `crossdock migrate` with these variables besides; resolves with what it printed */
-  migrate(more: Readonly<Record<string, string>>): Promise<string>;
+  /** `crossdock ...` with these variables besides; resolves with what it printed, throws when it fails */
+  command(args: readonly string[], more?: Readonly<Record<string, string>>): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -101,7 +101,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       CROSSDOCK_SANDBOX_PORT: String(sandboxPort),
       CROSSDOCK_SANDBOX: 'off',
     };
-    await migrate(env);
+    await command(['migrate'], env);
     const sandbox = await Part.start('sandbox', { ...env, CROSSDOCK_SANDBOX: 'on' });
     undo.push(() => sandbox.stop());
     const rewrites = [...SHORT_LEASES, ...(options.rewrites ?? [])];
@@ -128,7 +128,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       kafka,
       chronicle: new Chronicle(),
       changes: (more) => changed({ ...more, rewrites: [...rewrites, ...(more.rewrites ?? [])] }),
-      migrate: (more) => migrate({ ...env, ...more }),
+      command: (args, more) => command(args, { ...env, ...more }),
       close,
     };
   } catch (error) {
@@ -137,10 +137,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   }
 }
 
-async function migrate(env: Readonly<Record<string, string | undefined>>): Promise<string> {
-  const child = spawnCommand(['migrate'], env);
+async function command(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Promise<string> {
+  const child = spawnCommand(args, env);
   const output = collect(child);
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  if ((await ended) !== 0) throw new Error(`migrate failed: ${output()}`);
+  if ((await ended) !== 0) throw new Error(`crossdock ${args.join(' ')} failed: ${output()}`);
   return output().trim();
 }
