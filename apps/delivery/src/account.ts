@@ -1,4 +1,4 @@
-import type { StoredRecord } from '#contracts';
+import { storable, storableHeaders, type StoredRecord } from '#contracts';
 import type { Database } from '#db';
 import { DEAD_LETTER_HEADERS } from '#event-log';
 
@@ -34,9 +34,9 @@ export async function storeUnrouted(database: Database, records: readonly Stored
     else
       rows.push({
         event_id: id,
-        source: clean(record.headers['cd_source'] ?? record.headers['ce_source'] ?? ''),
-        entity: clean(record.headers['cd_entity'] ?? ''),
-        key: clean(record.key),
+        source: storable(record.headers['cd_source'] ?? record.headers['ce_source'] ?? ''),
+        entity: storable(record.headers['cd_entity'] ?? ''),
+        key: storable(record.key),
       });
   }
   if (rows.length > 0) await database.query(UNROUTED, [JSON.stringify(rows)]);
@@ -49,14 +49,14 @@ export async function storeDeadLetters(database: Database, records: readonly Sto
     const { headers } = record;
     const before = placeBefore(headers);
     return {
-      topic: clean(before?.topic ?? record.topic),
+      topic: storable(before?.topic ?? record.topic),
       part: before?.partition ?? record.partition,
       off: before?.offset ?? String(record.offset),
       event_id: uuidOf(record),
-      key: record.key === null ? null : clean(record.key),
-      stage: clean(headers[DEAD_LETTER_HEADERS.stage] ?? 'unknown'),
-      reason: clean(headers[DEAD_LETTER_HEADERS.reason] ?? 'unknown'),
-      headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [clean(name), clean(value)])),
+      key: record.key === null ? null : storable(record.key),
+      stage: storable(headers[DEAD_LETTER_HEADERS.stage] ?? 'unknown'),
+      reason: storable(headers[DEAD_LETTER_HEADERS.reason] ?? 'unknown'),
+      headers: storableHeaders(headers),
       value: record.value === null ? null : record.value.toString('base64'),
     };
   });
@@ -73,6 +73,3 @@ function placeBefore(
   const fit = /^[\w.-]{1,249}$/.test(topic) && /^\d{1,9}$/.test(partition) && /^\d{1,18}$/.test(offset);
   return fit ? { topic, partition: Number(partition), offset } : undefined;
 }
-
-/** PostgreSQL takes neither NUL nor lone surrogates in text; the bytes of the value are kept as they are. */
-const clean = (text: string): string => text.replaceAll('\0', '\uFFFD').toWellFormed();

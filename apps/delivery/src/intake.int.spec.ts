@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { fixture } from '../test/fixture.ts';
 import { recordOf } from '../test/harness.ts';
@@ -34,12 +34,35 @@ describe('taking in', () => {
       take(bad, 2n ** 70n),
       take(last, 3n),
     ]);
-    expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(ends.map((end) => (end.status === 'fulfilled' ? (end.value as unknown[]).length : 'rejected'))).toEqual([
+      0, 0, 1, 0,
+    ]); // refused, which makes a dead letter of it
     expect([await w.status(first), await w.status(bad), await w.status(last)]).toEqual([
       'PENDING',
       undefined,
       'PENDING',
     ]);
+  });
+
+  it.each([
+    ['a date that only PostgreSQL knows', { cd_acceptedAt: 'yesterday' }],
+    ['a date that never ends', { cd_acceptedAt: 'infinity' }],
+    ['a date that no calendar has', { cd_eventLogTime: '2026-02-30T00:00:00Z' }],
+    ['a version beyond eight bytes', { cd_aggregateVersion: '9999999999999999999' }],
+    ['hops that are no number', { cd_hopCount: 'x' }],
+    ['more documents than can be counted', { cd_fanOut: '99999999999' }],
+    ['an amount that is none', { cd_amount: 'much' }],
+    ['a record id longer than an index takes', { cd_recordId: randomBytes(9_000).toString('hex') }],
+  ])('refuses a record with %s, and takes in what comes with it', async (_, headers) => {
+    const w = await at.world();
+    for (const size of [3, 120]) {
+      const events = Array.from({ length: size }, () => randomUUID());
+      const records = events.map((event, n) => recordOf(w.connection.name, event, { key: event }, BigInt(n)));
+      records[1] = { ...records[1]!, headers: { ...records[1]!.headers, ...headers } };
+      expect(await w.intake.take(records)).toEqual([{ at: 1, reason: expect.any(String) }]);
+      const statuses = await Promise.all(events.map((event) => w.status(event)));
+      expect(statuses).toEqual(events.map((__, n) => (n === 1 ? undefined : 'PENDING')));
+    }
   });
 
   it('does not wait with what is new for a record that somebody has locked', async () => {

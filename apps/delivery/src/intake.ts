@@ -1,5 +1,5 @@
 import { headersToDocument, recordKey, type DocumentHeaders, type StoredRecord, type Target } from '#contracts';
-import type { Database, Transaction } from '#db';
+import { isHopeless, type Database, type Transaction } from '#db';
 import type { Metrics } from '#platform';
 import { unframe, writeExactJson, parseExactJson } from '#schema';
 import { contentHashOf } from './core/content.ts';
@@ -66,22 +66,36 @@ export class Intake {
   async take(records: readonly StoredRecord[]): Promise<Refused[]> {
     const rows: IntakeRow[] = [];
     const replays: ReplayedRow[] = [];
+    const places = new Map<IntakeRow, number>();
     const refused: Refused[] = [];
+    const refuse = (at: number, cause: unknown): void =>
+      void refused.push({ at, reason: cause instanceof Error ? cause.message : String(cause) });
     for (const [at, record] of records.entries()) {
       try {
         const document = headersToDocument(record.headers);
         const row = rowOf(document, record);
+        places.set(row, at);
         if (document.replayOf === undefined) rows.push(row);
         else replays.push({ replay: document.eventId, row });
       } catch (cause) {
-        refused.push({ at, reason: cause instanceof Error ? cause.message : String(cause) });
+        refuse(at, cause);
       }
     }
-    if (rows.length >= LARGE) await this.#take(rows);
-    else if (rows.length > 0) await this.#takeWithOthers(rows);
+    await this.#takeFitting(rows, (row, cause) => refuse(places.get(row)!, cause));
     // crashpoint intake.after-commit
-    await this.#takeReplays(replays);
+    await this.#takeReplays(replays, (row, cause) => refuse(places.get(row)!, cause));
     return refused;
+  }
+
+  /** What PostgreSQL will never take, a date that is none or a number beyond its type, keeps none of the others from their place. */
+  async #takeFitting(rows: readonly IntakeRow[], refuse: Refuse): Promise<void> {
+    if (rows.length === 0) return;
+    try {
+      await (rows.length >= LARGE ? this.#take(rows) : this.#takeWithOthers(rows));
+    } catch (error) {
+      if (!isHopeless(error)) throw error;
+      for (const row of rows) await orRefused(() => this.#take([row]), row, refuse);
+    }
   }
 
   async #take(rows: readonly IntakeRow[]): Promise<void> {
@@ -141,11 +155,11 @@ export class Intake {
   }
 
   /** Each in a transaction of its own, several at once: each waits for the disk. Those of one record one after the other, as they came. */
-  async #takeReplays(replays: readonly ReplayedRow[]): Promise<void> {
+  async #takeReplays(replays: readonly ReplayedRow[], refuse: Refuse): Promise<void> {
     const records = [...Map.groupBy(replays, ({ row }) => row.key).values()];
     const next = async (): Promise<void> => {
       for (let own = records.pop(); own !== undefined; own = records.pop())
-        for (const each of own) await this.#takeReplay(each);
+        for (const each of own) await orRefused(() => this.#takeReplay(each), each.row, refuse);
     };
     const ends = await Promise.allSettled(Array.from({ length: Math.min(REPLAYS_AT_ONCE, records.length) }, next));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
@@ -163,6 +177,17 @@ export class Intake {
   #tell(taken: readonly TakenRow[]): void {
     for (const { flow } of taken) this.#metrics.count('syncAccepted', { flow });
     for (const connection of new Set(taken.map((row) => row.connection))) this.#arrived(connection);
+  }
+}
+
+type Refuse = (row: IntakeRow, cause: unknown) => void;
+
+async function orRefused(take: () => Promise<void>, row: IntakeRow, refuse: Refuse): Promise<void> {
+  try {
+    await take();
+  } catch (error) {
+    if (!isHopeless(error)) throw error;
+    refuse(row, error);
   }
 }
 

@@ -4,6 +4,7 @@ import {
   documentTopic,
   parseRecordKey,
   RESULT_ENTITY,
+  storableHeaders,
   UNROUTED_TOPIC,
 } from '#contracts';
 import type { DocumentHeaders, Envelope, Flow, LogRecord, StoredRecord } from '#contracts';
@@ -165,16 +166,16 @@ function unrouted({ envelope, entity, stored }: MapperEvent): LogRecord {
   return { topic: UNROUTED_TOPIC, key: stored.key, value: null, headers };
 }
 
-/** The record in place of a document that the log does not take, because it is too large. */
-export function tooLarge(record: LogRecord): LogRecord {
-  const { cd_review: _review, ...headers } = record.headers;
+/** The record in place of one that the log does not take: too large, or a text of the mapping's that no database keeps. */
+export function notTaken(record: LogRecord, why: string): LogRecord {
+  const { cd_review: _review, ...headers } = storableHeaders(record.headers);
   return {
     ...record,
     value: null,
     headers: {
       ...headers,
       cd_kind: 'rejected',
-      cd_reason: 'TOO_LARGE: the document is larger than its topic takes',
+      cd_reason: why,
       cd_open: '[]',
       cd_createOnly: '[]',
     },

@@ -18,7 +18,12 @@ connections:
   ledger: { connector: rest, settings: {} }
 flows:
   customers: { on: crm.customer, from: [crm], to: main-erp, mapping: customer-to-erp }
-  orders: { on: crm.order, from: [crm], to: main-erp, mapping: order-to-erp }
+  orders:
+    on: crm.order
+    from: [crm]
+    to: main-erp
+    mapping: order-to-erp
+    value: { amount: total.amount, currency: total.currency }
   order-postings: { on: crm.order, from: [crm], to: ledger, mapping: order-to-journal }
 `;
 const roots = [join(packageRoot(), 'schemas')];
@@ -139,8 +144,25 @@ describe('the mapper, between the topics of events and those of documents', () =
       kind: 'rejected',
       reason: 'TOO_LARGE: the document is larger than its topic takes',
       open: [],
-      amount: undefined,
+      amount: '250000',
     });
     expect(headersToDocument(next!.headers)).toMatchObject({ kind: 'document', aggregateVersion: 8n });
+  });
+
+  it('says so where a text cannot be kept by the log, and carries on with the next', async () => {
+    const before = on('erp.main-erp.sales-order.v1').length;
+    const good = order(9n, { currency: 'SEK', total: { amount: '10', currency: 'SEK' } });
+    const value = Buffer.from(good.value!.toString('latin1').replaceAll('SEK', 'S\0K'), 'latin1');
+    await log.append([{ ...good, value }]); // as others may encode it: Avro does not mind
+    await log.append([order(10n)]);
+    await eventually(() => on('erp.main-erp.sales-order.v1').length >= before + 2, 'the order after the bad one');
+    const [bad, next] = on('erp.main-erp.sales-order.v1').slice(before);
+    expect(bad!.value).toBeNull();
+    expect(headersToDocument(bad!.headers)).toMatchObject({
+      kind: 'rejected',
+      reason: 'MAPPING: a text that it gave holds NUL or a lone surrogate',
+      currency: 'S\uFFFDK',
+    });
+    expect(headersToDocument(next!.headers)).toMatchObject({ kind: 'document', aggregateVersion: 10n });
   });
 });

@@ -1,8 +1,8 @@
 import { headersToEnvelope, RecordRefused, RESULT_ENTITY } from '#contracts';
 import type { EventLog, LogBatch, LogRecord, StoredRecord } from '#contracts';
 import type { BatchOutcome, HandlerOutcome, Metrics } from '#platform';
-import type { ReadValue } from '#schema';
-import { mapEvent, tooLarge, wants } from './map-event.ts';
+import { isBadText, type ReadValue } from '#schema';
+import { mapEvent, notTaken, wants } from './map-event.ts';
 import type { MapperEvent, MapperTable } from './map-event.ts';
 
 export interface MapperParts {
@@ -13,6 +13,9 @@ export interface MapperParts {
   topics: ReadonlyMap<string, { entity: string; read(value: Buffer): Promise<ReadValue> }>;
   metrics: Metrics;
 }
+
+const TOO_LARGE = 'TOO_LARGE: the document is larger than its topic takes';
+const BAD_TEXT = 'MAPPING: a text that it gave holds NUL or a lone surrogate';
 
 type Read = { ok: true; event: MapperEvent } | { ok: true; unwanted: true } | { ok: false; reason: string };
 
@@ -53,6 +56,9 @@ export class MapperService {
     const topic = this.#parts.topics.get(stored.topic);
     if (!topic) return { ok: false, reason: `no event is read from ${stored.topic}` };
     if (stored.value === null) return { ok: false, reason: 'an event without a value' };
+    const unfit = Object.entries(stored.headers).some(([name, text]) => name.startsWith('ce_') && isBadText(text));
+    if (unfit || isBadText(stored.key))
+      return { ok: false, reason: 'its key or a header holds NUL or a lone surrogate' };
     let envelope;
     try {
       envelope = headersToEnvelope(stored.headers);
@@ -67,18 +73,21 @@ export class MapperService {
     return { ok: true, event: { entity, envelope, record: value.record, stored } };
   }
 
-  /** A document that is too large is replaced by a marker that says so; nothing had been sent. */
+  /** What the log does not take is replaced by a marker that says why; nothing had been sent. */
   async #append(records: readonly LogRecord[]): Promise<readonly LogRecord[]> {
     let list = records;
+    const markers = new Set<LogRecord>();
     for (;;) {
       if (list.length === 0) return list;
       try {
         await this.#parts.eventLog.append(list);
         return list;
       } catch (error) {
-        if (!(error instanceof RecordRefused) || error.record.value === null || !list.includes(error.record))
-          throw error;
-        list = list.map((record) => (record === error.record ? tooLarge(record) : record));
+        if (!(error instanceof RecordRefused) || markers.has(error.record) || !list.includes(error.record)) throw error;
+        const unfit = Object.values(error.record.headers).some(isBadText);
+        const marker = notTaken(error.record, unfit ? BAD_TEXT : TOO_LARGE);
+        markers.add(marker);
+        list = list.map((record) => (record === error.record ? marker : record));
       }
     }
   }

@@ -1,3 +1,5 @@
+import { instant, wholeNumber } from './header-values.ts';
+
 /**
  * A record on a document topic: what the mapper made of one event for one flow. Its value is the document's JSON in
  * Confluent's JSON Schema frame, or null for a marker; everything delivery needs besides stands in these headers.
@@ -78,11 +80,8 @@ export function headersToDocument(headers: Readonly<Record<string, string>>): Do
     if (value === undefined) throw new Error(`header ${PREFIX}${name} is missing`);
     return value;
   };
-  const long = (name: keyof DocumentHeaders): bigint => {
-    const value = need(name);
-    if (!/^-?\d{1,19}$/.test(value)) throw new Error(`header ${PREFIX}${name} is not a whole number`);
-    return BigInt(value);
-  };
+  const long = (name: keyof DocumentHeaders): bigint => wholeNumber(PREFIX + name, need(name));
+  const time = (name: keyof DocumentHeaders): string => instant(PREFIX + name, need(name));
   const list = <T>(name: keyof DocumentHeaders): T[] => {
     const value: unknown = JSON.parse(text(name) ?? '[]');
     if (!Array.isArray(value)) throw new Error(`header ${PREFIX}${name} is not a list`);
@@ -109,9 +108,9 @@ export function headersToDocument(headers: Readonly<Record<string, string>>): Do
     sourceVersion: text('sourceVersion') === undefined ? undefined : long('sourceVersion'),
     replayOf: text('replayOf'),
     correlationId: need('correlationId'),
-    hopCount: Number(text('hopCount') ?? '0'),
+    hopCount: text('hopCount') === undefined ? 0 : Number(long('hopCount')),
     traceparent: text('traceparent'),
-    acceptedAt: need('acceptedAt'),
+    acceptedAt: time('acceptedAt'),
     open: list<OpenField>('open'),
     createOnly: list<string>('createOnly'),
     review: text('review'),
@@ -121,6 +120,6 @@ export function headersToDocument(headers: Readonly<Record<string, string>>): Do
     eventTopic: need('eventTopic'),
     eventPartition: Number(long('eventPartition')),
     eventOffset: long('eventOffset'),
-    eventLogTime: need('eventLogTime'),
+    eventLogTime: time('eventLogTime'),
   };
 }

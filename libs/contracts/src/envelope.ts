@@ -1,3 +1,5 @@
+import { instant, wholeNumber } from './header-values.ts';
+
 /**
  * The CloudEvents 1.0 attributes around an event (Kafka binary mode: each is a header `ce_<name>`). Longs are BigInt,
  * times ISO 8601 in UTC.
@@ -54,16 +56,18 @@ export function headersToEnvelope(headers: Readonly<Record<string, string>>): En
   const text = (name: string): string | undefined => headers[`ce_${name}`] || undefined;
   const long = (name: string): bigint | undefined => {
     const value = text(name);
-    if (value === undefined) return undefined;
-    if (!/^-?\d{1,19}$/.test(value)) throw new Error(`header ce_${name} is not a whole number`);
-    return BigInt(value);
+    return value === undefined ? undefined : wholeNumber(`ce_${name}`, value);
+  };
+  const time = (name: string): string | undefined => {
+    const value = text(name);
+    return value === undefined ? undefined : instant(`ce_${name}`, value);
   };
   return {
     id: text('id')!,
     source: text('source')!,
     type: text('type')!,
     subject: text('subject')!,
-    time: text('time')!,
+    time: time('time')!,
     dataschema: text('dataschema') ?? '',
     tenant: text('tenant')!,
     partitionkey: text('partitionkey')!,
@@ -76,7 +80,7 @@ export function headersToEnvelope(headers: Readonly<Record<string, string>>): En
     originsystem: text('originsystem'),
     hopcount: Number(long('hopcount') ?? 0n),
     traceparent: text('traceparent'),
-    acceptedat: text('acceptedat'),
+    acceptedat: time('acceptedat'),
   };
 }
 

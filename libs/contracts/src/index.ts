@@ -11,4 +11,5 @@ export * from './money.ts';
 export * from './nearest.ts';
 export * from './outcome.ts';
 export * from './secret.ts';
+export * from './storable.ts';
 export * from './topics.ts';

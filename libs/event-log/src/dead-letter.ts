@@ -1,4 +1,4 @@
-import { deadLetterTopic } from '#contracts';
+import { deadLetterTopic, storable, storableHeaders } from '#contracts';
 import type { DeadLetter, LogRecord } from '#contracts';
 
 /** Headers a dead letter carries besides the original ones. */
@@ -8,18 +8,26 @@ export const DEAD_LETTER_HEADERS = {
   topic: 'dl_topic',
   partition: 'dl_partition',
   offset: 'dl_offset',
+  /** base64 of JSON `{ key, headers }`: what stood there, where the log does not take it */
+  original: 'dl_original',
 } as const;
 
 const MAX_REASON = 1000;
+/** Of `dl_original`, characters: what is longer is not kept, its topic has it as long as it keeps anything. */
+const MAX_ORIGINAL = 16 * 1024;
 
-/** The record for `<topic>.dead-letter`: original key, bytes and headers, and where it stood, who refused it and why. */
+/**
+ * The record for `<topic>.dead-letter`: original key, bytes and headers, and where it stood, who refused it and why. Others write
+ * keys and headers that our log refuses (NUL, lone surrogates): they are made readable, or this record would never get here.
+ */
 export function deadLetterRecord({ record, reason, stage }: DeadLetter): LogRecord {
   return {
     topic: deadLetterTopic(record.topic),
-    key: record.key,
+    key: storable(record.key),
     value: record.value,
     headers: {
-      ...record.headers,
+      ...storableHeaders(record.headers),
+      ...originalOf(record),
       [DEAD_LETTER_HEADERS.reason]: oneLine(reason),
       [DEAD_LETTER_HEADERS.stage]: stage,
       [DEAD_LETTER_HEADERS.topic]: record.topic,
@@ -27,6 +35,13 @@ export function deadLetterRecord({ record, reason, stage }: DeadLetter): LogReco
       [DEAD_LETTER_HEADERS.offset]: String(record.offset),
     },
   };
+}
+
+function originalOf({ key, headers }: LogRecord): Record<string, string> {
+  const unfit = Object.entries(headers).filter(([name, text]) => storable(name) !== name || storable(text) !== text);
+  if (storable(key) === key && unfit.length === 0) return {};
+  const text = Buffer.from(JSON.stringify({ key, headers: Object.fromEntries(unfit) })).toString('base64');
+  return text.length > MAX_ORIGINAL ? {} : { [DEAD_LETTER_HEADERS.original]: text };
 }
 
 function oneLine(reason: string): string {

@@ -1,0 +1,39 @@
+import { describe, expect, it } from '@jest/globals';
+import type { StoredRecord } from '#contracts';
+import { deadLetterRecord } from './dead-letter.ts';
+import { refuseUnfit } from './refuse.ts';
+
+const LIMIT = 1_048_576;
+const stored = (key: string, headers: Record<string, string>): StoredRecord => ({
+  topic: 'crm.order.v1',
+  partition: 3,
+  offset: 7n,
+  timestamp: new Date(),
+  key,
+  value: Buffer.from([0, 1]),
+  headers,
+});
+
+describe('the dead letter of a record that others wrote', () => {
+  it.each([
+    ['a key that begins with NUL, as a serialised number does', '\0\0\u0001', {}],
+    ['half a character in its key', 'k\ud800', {}],
+    ['NUL in a header', 'k', { note: 'a\0b', fine: 'c' }],
+    ['NUL in the name of a header', 'k', { 'a\0b': 'c' }],
+  ])('is taken by both logs in spite of %s, and keeps what stood there', (_, key, headers) => {
+    const dead = deadLetterRecord({ record: stored(key, headers), reason: 'broken', stage: 'mapper' });
+    expect(() => refuseUnfit(dead, LIMIT)).not.toThrow();
+    const original = JSON.parse(Buffer.from(dead.headers['dl_original']!, 'base64').toString()) as object;
+    expect(original).toMatchObject({ key });
+    const unfit = Object.entries(headers).filter(([name, text]) => /\0/.test(name + text));
+    expect(original).toMatchObject({ headers: Object.fromEntries(unfit) });
+  });
+
+  it('keeps no copy of what fits, nor one that would make it too large', () => {
+    const fits = deadLetterRecord({ record: stored('k', { a: 'b' }), reason: 'broken', stage: 'mapper' });
+    expect(fits.headers).not.toHaveProperty('dl_original');
+    const large = deadLetterRecord({ record: stored('k', { a: '\0'.repeat(20_000) }), reason: 'b', stage: 'mapper' });
+    expect(large.headers).not.toHaveProperty('dl_original');
+    expect(() => refuseUnfit(large, LIMIT)).not.toThrow();
+  });
+});
