@@ -13,6 +13,7 @@ export const DEAD_LETTER_HEADERS = {
 } as const;
 
 const MAX_REASON = 1000;
+const MAX_KEY = 1000;
 /** Of `dl_original`, characters: what is longer is not kept, its topic has it as long as it keeps anything. */
 const MAX_ORIGINAL = 16 * 1024;
 
@@ -35,6 +36,14 @@ export function deadLetterRecord({ record, reason, stage }: DeadLetter): LogReco
       [DEAD_LETTER_HEADERS.offset]: String(record.offset),
     },
   };
+}
+
+/** The same without the original headers, and with no more of the key than tells which it was. */
+export function bareDeadLetter({ headers, key, ...record }: LogRecord): LogRecord {
+  const own = Object.values(DEAD_LETTER_HEADERS).flatMap((name) =>
+    headers[name] === undefined || name === DEAD_LETTER_HEADERS.original ? [] : [[name, headers[name]] as const],
+  );
+  return { ...record, key: key.slice(0, MAX_KEY).toWellFormed(), headers: Object.fromEntries(own) };
 }
 
 function originalOf({ key, headers }: LogRecord): Record<string, string> {

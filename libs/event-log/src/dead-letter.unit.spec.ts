@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { StoredRecord } from '#contracts';
+import type { LogRecord, StoredRecord } from '#contracts';
 import { deadLetterRecord } from './dead-letter.ts';
+import { handleUntilDone } from './handling.ts';
 import { refuseUnfit } from './refuse.ts';
 
 const LIMIT = 1_048_576;
@@ -36,4 +37,30 @@ describe('the dead letter of a record that others wrote', () => {
     expect(large.headers).not.toHaveProperty('dl_original');
     expect(() => refuseUnfit(large, LIMIT)).not.toThrow();
   });
+
+  it('goes without its headers and most of its key where bytes that are no text have made it too large', async () => {
+    const garbage = Buffer.alloc(400_000, 0xff).toString(); // as a key of 400 kB that is no UTF-8 is read
+    const record = stored(garbage, { note: garbage });
+    const written: LogRecord[] = [];
+    const append = async (records: readonly LogRecord[]): Promise<void> => {
+      for (const each of records) refuseUnfit(each, LIMIT);
+      written.push(...records);
+    };
+    const done = await handleUntilDone(
+      { topic: record.topic, partition: 3, records: [record, stored('k', {})], signal: new AbortController().signal },
+      {
+        subscription: {
+          group: 'mapper',
+          handle: async ({ records }) => records.map((each) => ({ record: each, reason: 'broken', stage: 'mapper' })),
+        },
+        append,
+        lost: new AbortController().signal,
+      },
+    );
+    expect(done).toBe(true);
+    expect(written.map(({ key, value, headers }) => [key.length, value, headers['dl_offset']])).toEqual([
+      [1_000, record.value, '7'],
+      [1, record.value, '7'],
+    ]);
+  }, 5_000);
 });

@@ -1,5 +1,5 @@
-import type { EventLog, LogBatch, Subscription } from '#contracts';
-import { deadLetterRecord } from './dead-letter.ts';
+import { RecordRefused, type EventLog, type LogBatch, type LogRecord, type Subscription } from '#contracts';
+import { bareDeadLetter, deadLetterRecord } from './dead-letter.ts';
 import { isRefillMarker } from './refill.ts';
 
 const FIRST_PAUSE_MS = 50;
@@ -29,7 +29,7 @@ export async function handleUntilDone(all: LogBatch, { subscription, append, los
     try {
       const dead = await subscription.handle(batch);
       if (lost.aborted) return false;
-      if (dead && dead.length > 0) await append(dead.map(deadLetterRecord));
+      if (dead && dead.length > 0) await appendAll(dead.map(deadLetterRecord), append);
       return !lost.aborted;
     } catch (cause) {
       if (batch.signal.aborted) return false;
@@ -45,6 +45,21 @@ export async function handleUntilDone(all: LogBatch, { subscription, append, los
     }
   }
   return false;
+}
+
+/** One whose bytes grew when they were read as text, and which is too large for that, goes without them. */
+async function appendAll(letters: readonly LogRecord[], append: EventLog['append']): Promise<void> {
+  const bare = new Set<LogRecord>();
+  for (let left = letters; ;) {
+    try {
+      return await append(left);
+    } catch (error) {
+      if (!(error instanceof RecordRefused) || bare.has(error.record) || !left.includes(error.record)) throw error;
+      const shorter = bareDeadLetter(error.record);
+      bare.add(shorter);
+      left = left.map((record) => (record === error.record ? shorter : record));
+    }
+  }
 }
 
 /** Resolves after `ms`, or at once when the signal is aborted. */
