@@ -23,6 +23,26 @@ describe('outcomes', () => {
     expect(xref).toMatchObject([{ document: 'customer', key: 't:e:out-1', target_id: 'T1' }]);
   });
 
+  it('gives a result another id than one of the same version had that a restore has lost', async () => {
+    const w = await at.running();
+    const saidOf = async (version: number): Promise<string | undefined> => {
+      const event = await w.send({ document: 'customer', key: 'out-2', version });
+      await becomes(w, event, 'DELIVERED');
+      const [row] = await w.database.query<{ id: string }>(
+        `select headers->>'ce_id' as id from outbox where topic = 'sync.result.v1' and headers->>'ce_causationid' = $1
+           and headers->>'ce_aggregateversion' = '1'`,
+        [event],
+      );
+      return row?.id;
+    };
+    const before = await saidOf(1);
+    await w.database.query('delete from result_version');
+    await w.database.query('update history set generation = generation + 1');
+    const after = await saidOf(2);
+    expect([before, after]).toEqual([expect.any(String), expect.any(String)]);
+    expect(after).not.toBe(before);
+  });
+
   it('takes an event in once, and counts a repeat and a differing repeat', async () => {
     const w = await at.running();
     const event = await w.send({ body: { a: 1 } });

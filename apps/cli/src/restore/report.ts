@@ -1,8 +1,9 @@
-import { CRM_ENTITIES, crmTopic } from '#contracts';
+import { CRM_ENTITIES, crmTopic, RESULT_TOPIC } from '#contracts';
 import { readHistory, reportHistory, type History } from '#db';
 import { readToEnd } from '#event-log';
 import { putBack, type Lost } from '#outbox';
 import { lookForAll, type Finding, type Verdict } from './look.ts';
+import { raiseResultVersions } from './result-versions.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const NAMED = 200;
@@ -33,6 +34,7 @@ export async function makeReport({ database, log, targets }: Surroundings): Prom
       count += missing.length;
       lost.push(...missing.slice(0, NAMED - lost.length));
     });
+    await readToEnd(log, [RESULT_TOPIC], (records) => raiseResultVersions(database, records));
     const first = lost.map(({ record, envelope }) => ({
       topic: record.topic,
       key: record.key,

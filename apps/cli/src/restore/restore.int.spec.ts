@@ -386,7 +386,7 @@ describe('crossdock restore', () => {
     const log = new PostgresEventLog({ database: clone.database });
     await log.ensureTopics(declareTopics([]));
     const known = await given.event(clone.database, { recordId: 'known', entity: 'order' });
-    const event = (id: string, recordId: string): LogRecord => {
+    const event = (id: string, recordId: string, version = 4n, topic = 'crm.order.v1'): LogRecord => {
       const key = recordKey('acme', 'order', recordId);
       const headers = envelopeToHeaders({
         id,
@@ -397,14 +397,21 @@ describe('crossdock restore', () => {
         dataschema: 'canonical/order',
         tenant: 'acme',
         partitionkey: key,
-        aggregateversion: 4n,
+        aggregateversion: version,
         correlationid: id,
         hopcount: 0,
       });
-      return { topic: 'crm.order.v1', key, value: Buffer.from('an order'), headers };
+      return { topic, key, value: Buffer.from('an order'), headers };
     };
     const lost = randomUUID();
     await log.append([event(known.eventId, 'known'), event(lost, 'lost')]);
+    // what was said of their deliveries, and is lost with them but for the log
+    const said = (recordId: string, version: bigint): LogRecord =>
+      event(randomUUID(), recordId, version, 'sync.result.v1');
+    await log.append([said('lost', 8n), said('lost', 9n), said('known', 2n)]);
+    await clone.database.query('insert into result_version (key, version) values ($1, 7)', [
+      recordKey('acme', 'order', 'known'),
+    ]);
     // as relay and mapper would: published, and wanted by no flow
     await clone.database.query('update relay_cursor set high = 1000000');
     for (const id of [known.eventId, lost])
@@ -420,6 +427,10 @@ describe('crossdock restore', () => {
       [lost],
     );
     expect(rows).toEqual([{ aggregateid: 'lost', payload: Buffer.from('an order') }]);
+    expect(await clone.database.query('select key, version from result_version order by key')).toEqual([
+      { key: recordKey('acme', 'order', 'known'), version: 7n },
+      { key: recordKey('acme', 'order', 'lost'), version: 9n }, // the next word is newer than the log's
+    ]);
     expect(await run('report', false, log)).toBe(EXIT.ok);
     expect(printed.join('\n')).toMatch(/0 events were not in the database/);
     await log.close();

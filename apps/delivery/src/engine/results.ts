@@ -50,7 +50,7 @@ export class ResultWriter {
     const schemaId = await this.#schemaId();
     const counts = new Map<string, bigint>();
     for (const { key } of final) counts.set(key, (counts.get(key) ?? 0n) + 1n);
-    const drawn = await tx.query<{ key: string; version: bigint }>(DRAW_RESULT_VERSIONS, [
+    const drawn = await tx.query<{ key: string; version: bigint; generation: number }>(DRAW_RESULT_VERSIONS, [
       [...counts.keys()],
       [...counts.values()],
     ]);
@@ -58,12 +58,13 @@ export class ResultWriter {
     const events = final.map((row) => {
       const version = next.get(row.key)!;
       next.set(row.key, version + 1n);
-      return this.#event(row, version, schemaId);
+      return this.#event(row, version, drawn[0]!.generation, schemaId);
     });
     await appendEvents(tx, events);
   }
 
-  #event(row: SettledRow, version: bigint, schemaId: number): EncodedEvent {
+  /** After a restore versions that the log knows are drawn once more, for other results: the generation is of the id. */
+  #event(row: SettledRow, version: bigint, generation: number, schemaId: number): EncodedEvent {
     const word = finishedWord(row.status, row.adopted);
     const body = this.#schema.encode({
       tenant: row.tenant,
@@ -106,7 +107,7 @@ export class ResultWriter {
           source: 'crossdock',
           entity: RESULT_ENTITY,
           recordId: row.key,
-          sourceEventId: String(version),
+          sourceEventId: generation === 0 ? String(version) : `${generation}:${version}`,
         }),
         source: row.source,
         flow: row.flow,

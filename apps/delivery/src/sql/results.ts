@@ -1,4 +1,4 @@
-import type { Statement } from '#db';
+import { SCHEMA, type Statement } from '#db';
 
 /**
  * Draws the next versions of the results of records $1, $2 of each. The row lock stays until the end of the transaction, which
@@ -10,5 +10,5 @@ export const DRAW_RESULT_VERSIONS: Statement = {
 insert into result_version as v (key, version)
 select * from unnest($1::text[], $2::bigint[]) as x(key, n) order by key
 on conflict (key) do update set version = v.version + excluded.version
-returning key, version`,
+returning key, version, (select generation from ${SCHEMA}.history) as generation`,
 };
