@@ -49,4 +49,19 @@ describe('the partitions of payloads', () => {
     expect(await partitions()).toEqual(['captured_payload_3']);
     expect(await clone.database.query('select 1 from captured')).toHaveLength(3);
   });
+
+  it('are not dropped under a row that is to be normalised again after all', async () => {
+    const { database } = clone;
+    await database.query("select setval('captured_id', 5000010)");
+    await extendPayloads(database);
+    await insert(17n, 'dismissed', '500 days');
+    const query = database.query.bind(database);
+    database.query = (async (sql: string, params: unknown[]) => {
+      const answer = await query(sql, params);
+      if (sql.includes('as may')) await query("update captured set status = 'waiting' where id = 17");
+      return answer;
+    }) as unknown as typeof database.query;
+    expect(await prunePayloads(database)).toEqual([]);
+    expect(await partitions()).toEqual(['captured_payload_1']);
+  });
 });

@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '#db';
+import type { Database, Queryable } from '#db';
 import { extendPartitions, prunePartitions, type Partition, type Partitioned } from '#outbox';
 
 /**
@@ -28,12 +28,12 @@ export const extendPayloads = (database: Database): Promise<string[]> => extendP
 
 /**
  * Drops whole partitions of payloads older than `days` of which every row has become an event or was dismissed; a rejected row
- * keeps its own partition and no other.
+ * keeps its own partition and no other, and so does a dismissed one that somebody wants normalised again at this moment.
  */
 export const prunePayloads = (database: Database, days = PAYLOAD_DAYS): Promise<string[]> =>
-  prunePartitions(database, PAYLOADS, (tx, partition) => mayGo(tx, partition, days), { holes: true });
+  prunePartitions(database, PAYLOADS, (db, partition) => mayGo(db, partition, days), { holes: true, again: true });
 
-async function mayGo(tx: Transaction, { start, end }: Partition, days: number): Promise<boolean> {
-  const [answer] = await tx.query<{ may: boolean }>(MAY_GO, [start, end, days]);
+async function mayGo(db: Queryable, { start, end }: Partition, days: number): Promise<boolean> {
+  const [answer] = await db.query<{ may: boolean }>(MAY_GO, [start, end, days]);
   return answer!.may;
 }

@@ -43,6 +43,7 @@ describe('the relay as a process', () => {
       const text = await (await fetch(`${app.metricsUrl}/metrics`)).text();
       return (
         text.includes('crossdock_relay_leader 1') &&
+        text.includes('crossdock_relay_shards 1') &&
         text.includes('crossdock_relay_published_total 20') &&
         text.includes('crossdock_outbox_unpublished 0') &&
         text.includes('crossdock_relay_gaps 0') &&

@@ -92,6 +92,7 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
     this.#counted = state.published;
     this.#metrics.set('databaseTrusted', {}, history.doubted ? 0 : 1);
     this.#metrics.set('relayLeader', {}, state.leads);
+    this.#metrics.set('relayShards', {}, state.shards);
     const shards = await Promise.all(Array.from({ length: state.shards }, (_, n) => countUnpublished(database, n)));
     this.#metrics.set('relayGaps', {}, Math.max(...shards.map(({ gaps }) => gaps)));
     this.#metrics.set('relaySetAside', {}, shards[0]!.setAside);

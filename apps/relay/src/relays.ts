@@ -19,6 +19,7 @@ export class Relays {
   /** of those that were given back */
   #before = { published: 0, setAside: 0 };
   #share = Infinity;
+  #shards = 0;
   #deaf: (() => Promise<void>) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #counting: Promise<void> = Promise.resolve();
@@ -49,13 +50,13 @@ export class Relays {
     await this.#deaf?.();
   }
 
-  /** How many shards this process leads, and what it has published in all. */
+  /** How many shards there are and how many of them this process leads, and what it has published in all. */
   get state(): Pick<RelayState, 'published' | 'setAside'> & { leads: number; shards: number } {
     const states = [...this.#relays.values()].map(({ state }) => state);
     const sum = (of: (state: RelayState) => number): number => states.reduce((total, state) => total + of(state), 0);
     return {
       leads: this.#leads,
-      shards: states.length,
+      shards: this.#shards,
       published: this.#before.published + sum(({ published }) => published),
       setAside: this.#before.setAside + sum(({ setAside }) => setAside),
     };
@@ -67,7 +68,7 @@ export class Relays {
 
   async #count(): Promise<void> {
     const { database } = this.#options;
-    const shards = await countShards(database);
+    const shards = (this.#shards = await countShards(database));
     for (const [shard] of this.#relays) if (shard >= shards) await this.#drop(shard);
     for (let shard = 0; shard < shards; shard++) if (!this.#relays.has(shard)) await this.#add(database, shard);
     const processes = Math.max(1, Math.ceil((await countRelays(database)) / shards));
@@ -83,7 +84,12 @@ export class Relays {
     const hesitateMs = (): number => (this.#leads >= this.#share ? POLITE_MS : 0);
     const relay = new Relay({ ...this.#options, database, shard, listens: false, hesitateMs });
     this.#relays.set(shard, relay);
-    await relay.start();
+    try {
+      await relay.start();
+    } catch (error) {
+      this.#relays.delete(shard); // the next count begins another one
+      throw error;
+    }
   }
 
   async #drop(shard: number): Promise<void> {

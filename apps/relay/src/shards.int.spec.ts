@@ -108,6 +108,23 @@ describe('several relays that share the outbox by key', () => {
     expect(await verdict()).toMatchObject({ committed: 101, lost: 0, inverted: 0 });
   }, 60_000);
 
+  it('begin a relay that could not be begun at the next count', async () => {
+    const relays = await start();
+    await leads(relays, 1);
+    const { database } = clone;
+    const query = database.query.bind(database);
+    let failed = false;
+    // the first statement of a relay that begins
+    database.query = (async (sql: string, params: unknown[]) => {
+      if (failed || !sql.includes('pg_sequence')) return query(sql, params);
+      failed = true;
+      throw new Error('the connection is gone');
+    }) as unknown as typeof database.query;
+    await query('insert into relay_cursor (shard) values (1)');
+    await leads(relays, 2);
+    expect(failed).toBe(true);
+  });
+
   it('let the shard of a key execute what people order of it', async () => {
     await changeShards(clone.database, 3);
     log.largest = 100;

@@ -6,18 +6,18 @@ export interface OutboxEvent {
   type: string;
   /** canonical entity; default: the part of `type` before the last dot */
   entity?: string;
-  /** the service's own id of the record, without the connection's idPrefix */
+  /** the service's own id of the record, without the connection's idPrefix; at most 512 bytes */
   recordId: string;
   /**
    * The full state of the record in the JSON form of the canonical model, as a plain object (Decimal, bigint and Date
    * allowed, undefined left out) or as JSON text.
    */
   data: object | string;
-  /** the service's own id of this change; a second append with the same one appends nothing. Default: the drawn version */
+  /** the service's own id of this change; a second append with the same one appends nothing; at most 1,024 bytes. Default: the drawn version */
   eventId?: string;
   /** the service's version of the record, where it counts one */
   sourceVersion?: bigint;
-  /** when it happened; default now */
+  /** when it happened, in the years 1 to 9999; default now */
   occurredAt?: Date;
   correlationId?: string;
   causationId?: string;

@@ -130,11 +130,34 @@ describe('the outbox library', () => {
       'TOO_LARGE',
     ],
     ['an empty event id', customer('3', { eventId: '' }), 'DATA'],
+    ['an event id longer than capture takes', customer('3', { eventId: 'é'.repeat(513) }), 'DATA'],
+    ['a type longer than capture takes', customer('3', { type: `customer.${'x'.repeat(250)}` }), 'DATA'],
+    ['a date that is none', customer('3', { occurredAt: new Date('tomorrow') }), 'DATA'],
+    ['a date after the year 9999', customer('3', { occurredAt: new Date('+010000-01-01T00:00:00Z') }), 'DATA'],
+    ['a date before the year 1', customer('3', { occurredAt: new Date('0000-12-31T23:59:59Z') }), 'DATA'],
   ])('refuses %s', async (_what, event, code) => {
     await expect(inTransaction((manager) => outbox.append(manager, event))).rejects.toMatchObject({
       code: `CROSSDOCK_OUTBOX_${code}`,
     });
     expect(await rowsOf('sh-3')).toEqual([]);
+  });
+
+  it('takes ids and dates up to their limits, and names what is beyond them', async () => {
+    const longest = 'r'.repeat(512);
+    const dates = ['0001-01-01T00:00:00.000Z', '9999-12-31T23:59:59.999Z'];
+    for (const [at, date] of dates.entries())
+      await inTransaction((manager) =>
+        outbox.append(manager, customer(longest, { eventId: `${at}`.repeat(1024), occurredAt: new Date(date) })),
+      );
+    const rows = await clone.database.query<{ at: Date }>(
+      `select (headers ->> 'ce_time')::timestamptz as at from outbox where aggregateid = $1 order by id`,
+      [`sh-${longest}`],
+    );
+    expect(rows.map(({ at }) => at.toISOString())).toEqual(dates);
+    await expect(inTransaction((manager) => outbox.append(manager, customer(`${longest}r`)))).rejects.toMatchObject({
+      code: 'CROSSDOCK_OUTBOX_DATA',
+      message: 'appending an event: recordId is longer than 512 bytes',
+    });
   });
 
   it('appends a fact once, however often it is said, and draws no version for the repeat', async () => {

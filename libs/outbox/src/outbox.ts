@@ -10,7 +10,15 @@ import {
   type ErrorCode,
 } from '#contracts';
 import type { EntityManager, Queryable, Statement } from '#db';
-import { isBadText, type AvroSchema, type SchemaRegistry, type SchemaSet } from '#schema';
+import {
+  isBadText,
+  MAX_EVENT_ID,
+  MAX_RECORD_ID,
+  MAX_TYPE,
+  type AvroSchema,
+  type SchemaRegistry,
+  type SchemaSet,
+} from '#schema';
 import { appendEvents, type EncodedEvent } from './append-event.ts';
 import { findEvents } from './append-rows.ts';
 import { drawVersions, type DrawnVersion } from './draw-version.ts';
@@ -116,9 +124,9 @@ export class Outbox {
     const entity = event.entity ?? entityOfType(type);
     const schema = this.#options.schemas.canonical(entity);
     if (!schema) throw refused('UNKNOWN_ENTITY', `there is no canonical entity ${entity}`);
-    for (const [name, id] of Object.entries({ recordId: event.recordId, eventId: event.eventId ?? 'none' }))
-      if (id === '' || isBadText(id))
-        throw refused('DATA', `${name} is empty, or holds NUL or half of a surrogate pair`);
+    refuseUnfit('type', event.type, MAX_TYPE);
+    refuseUnfit('recordId', event.recordId, MAX_RECORD_ID);
+    if (event.eventId !== undefined) refuseUnfit('eventId', event.eventId, MAX_EVENT_ID);
     if (event.eventId?.startsWith(OWN)) throw refused('DATA', `an eventId must not begin with ${OWN}`);
     const recordId = connection.idPrefix + event.recordId;
     const payload = encode(schema, await registry.idOf(schema.name), event.data, connection, recordId);
@@ -133,7 +141,7 @@ export class Outbox {
         source: connection.name,
         type,
         subject: recordId,
-        time: (event.occurredAt ?? new Date()).toISOString(),
+        time: instant(event.occurredAt ?? new Date()),
         dataschema: schema.name,
         tenant,
         partitionkey: key,
@@ -145,6 +153,21 @@ export class Outbox {
       payload,
     };
   }
+}
+
+/** Never the text itself: an id may say more of a person than a message should. */
+function refuseUnfit(name: string, text: string, most: number): void {
+  if (text === '' || isBadText(text))
+    throw refused('DATA', `${name} is empty, or holds NUL or half of a surrogate pair`);
+  if (Buffer.byteLength(text) > most) throw refused('DATA', `${name} is longer than ${most} bytes`);
+}
+
+/** As capture takes them: any other year has no four digits, and PostgreSQL reads it as something else or not at all. */
+function instant(at: Date): string {
+  const year = at.getUTCFullYear();
+  if (!(year >= 1 && year <= 9999))
+    throw refused('DATA', 'occurredAt must be a valid date in the years 1 to 9999 (UTC)');
+  return at.toISOString();
 }
 
 function encode(

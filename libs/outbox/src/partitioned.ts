@@ -67,26 +67,49 @@ export async function extendPartitions(database: Database, of: Partitioned): Pro
   });
 }
 
+/** Whether nothing of the partition is needed any more. */
+export type MayGo = (db: Queryable, partition: Partition) => Promise<boolean>;
+
+export interface PruneRules {
+  /** false: the first that has to stay keeps all that are younger */
+  holes: boolean;
+  /** asked once more when nobody else can reach the table: where somebody may want a row again, and asking is cheap */
+  again: boolean;
+}
+
 /**
  * Drops partitions of which `mayGo` says that nothing is needed any more, oldest first, never the last one; the names of what it
- * dropped. With `holes: false` the first that has to stay keeps all that are younger.
+ * dropped. Dropping one locks out whoever uses the table: so each has a transaction of its own, and what may take minutes is
+ * asked before it.
  */
 export async function prunePartitions(
   database: Database,
   of: Partitioned,
-  mayGo: (tx: Transaction, partition: Partition) => Promise<boolean>,
-  { holes }: { holes: boolean },
+  mayGo: MayGo,
+  rules: PruneRules,
 ): Promise<string[]> {
-  if ((await list(database, of)).length < 2) return [];
+  const dropped: string[] = [];
+  for (const partition of (await list(database, of)).slice(0, -1)) {
+    const may = await mayGo(database, partition);
+    const is = may ? await drop(database, of, partition, rules.again ? mayGo : undefined) : 'needed';
+    if (is === 'dropped') dropped.push(partition.name);
+    if (is === 'needed' && !rules.holes) break;
+  }
+  return dropped;
+}
+
+function drop(
+  database: Database,
+  of: Partitioned,
+  partition: Partition,
+  mayGo: MayGo | undefined,
+): Promise<'dropped' | 'gone' | 'needed'> {
   return inTurn(database, of, async (tx) => {
-    const dropped: string[] = [];
-    for (const partition of (await list(tx, of)).slice(0, -1)) {
-      if (await mayGo(tx, partition)) {
-        await tx.query(`drop table ${SCHEMA}.${partition.name}`);
-        dropped.push(partition.name);
-      } else if (!holes) break;
-    }
-    return dropped;
+    if (!(await list(tx, of)).some(({ name }) => name === partition.name)) return 'gone'; // somebody else was first
+    await tx.query(`lock table only ${SCHEMA}.${of.table} in access exclusive mode`);
+    if (mayGo && !(await mayGo(tx, partition))) return 'needed';
+    await tx.query(`drop table ${SCHEMA}.${partition.name}`);
+    return 'dropped';
   });
 }
 

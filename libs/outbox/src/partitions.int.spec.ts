@@ -1,6 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Database } from '#db';
 import { clonedDatabase, type ClonedDatabase } from '#testing';
+import { prunePartitions, type Partitioned } from './partitioned.ts';
 import { extendOutbox, pruneOutbox } from './partitions.ts';
+
+const OUTBOX: Partitioned = {
+  table: 'outbox',
+  column: 'id',
+  sequence: 'outbox_id',
+  size: 5_000_000n,
+  ahead: 1_000_000n,
+  lock: 7_236_004,
+};
 
 describe('the partitions of the outbox', () => {
   let clone: ClonedDatabase;
@@ -80,5 +91,38 @@ describe('the partitions of the outbox', () => {
       "insert into unrouted (event_id, source, entity, key) select event_id, 's', 'order', 'k' from outbox where id = 17",
     );
     expect(await pruneOutbox(clone.database, 400)).toEqual(['outbox_1']);
+  });
+
+  it('hold up neither an append nor another process while it is looked whether the next one may go', async () => {
+    await clone.database.query("select setval('outbox_id', 14000000)");
+    expect(await extendOutbox(clone.database)).toEqual(['outbox_2', 'outbox_3']);
+    const impatient = await Database.open({ url: clone.url, name: 'impatient', lockTimeoutMs: 500 });
+    try {
+      const looked: string[] = [];
+      const dropped = await prunePartitions(
+        clone.database,
+        OUTBOX,
+        async (_, { name }) => {
+          looked.push(name);
+          if (name !== 'outbox_2') return true;
+          await impatient.query('select 1 from outbox where id = 1');
+          await impatient.query(
+            `insert into outbox (id, event_id, aggregatetype, aggregateid, type, topic, key, headers)
+             values (10000001, gen_random_uuid(), 'order', '1', 't', 't', 'k', '{}')`,
+          );
+          // somebody else was faster
+          expect(await prunePartitions(impatient, OUTBOX, async () => true, { holes: false, again: false })).toEqual([
+            'outbox_2',
+          ]);
+          return true;
+        },
+        { holes: false, again: false },
+      );
+      expect(looked).toEqual(['outbox_1', 'outbox_2']);
+      expect(dropped).toEqual(['outbox_1']);
+      expect(await home(10_000_001n)).toBe('outbox_3');
+    } finally {
+      await impatient.close();
+    }
   });
 });

@@ -9,6 +9,7 @@ export type { FromJson, FromJsonCode, FromJsonOptions } from './avro/from-json.t
 export type { AvroRecord, AvroValue } from './avro/record.ts';
 export type { FieldShape, RecordShape, Shape } from './avro/shape.ts';
 export { frame, unframe } from './frame.ts';
+export { MAX_EVENT_ID, MAX_RECORD_ID, MAX_TYPE } from './id-limits.ts';
 export { findBadText, isBadText, memberPath } from './json/bad-text.ts';
 export { parseExactJson } from './json/parse.ts';
 export type { ParseOptions } from './json/parse.ts';

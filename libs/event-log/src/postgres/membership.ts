@@ -51,6 +51,12 @@ const STARTS = `
   select place.topic, place.partition, o.committed, place.low_watermark
   from place left join log_offset o on o.group_name = $1 and o.topic = place.topic and o.partition = place.partition`;
 
+/**
+ * Whoever takes a partition while nothing may be committed handles it, is refused, loses it, takes it anew and handles the same
+ * again, without end: what its handler appends would grow as fast.
+ */
+const MAY_COMMIT = 'select may_commit() as may';
+
 const RELEASE = `delete from log_group_lease where group_name = $1 and topic = $2 and partition = $3 and token = $4`;
 
 /** A member that joins tells everybody: what is answered here stays true until then. */
@@ -82,9 +88,14 @@ export interface Balance {
   taken: Start[];
   /** held, and to be given to others when the batch in hand is done */
   surplus: Lease[];
+  /** something is due, and nothing is taken until somebody has vouched for the server that was started anew */
+  waits: boolean;
 }
 
-/** Says "I live", renews what is held, takes what is due and free. Every third of a lease, and when the group changes. */
+/**
+ * Says "I live", renews what is held, takes what is due and free while offsets may be committed. Every third of a lease, sooner
+ * while it waits, and when the group changes.
+ */
 export function balance(database: Database, me: Member): Promise<Balance> {
   const topics = [...me.topics.keys()].sort();
   return database.transaction(async (tx) => {
@@ -96,9 +107,11 @@ export function balance(database: Database, me: Member): Promise<Balance> {
     const has = new Set(held.map(placeOf));
     const due = mine.filter((place) => !has.has(placeOf(place)));
     const wanted = new Set(mine.map(placeOf));
+    const waits = due.length > 0 && !(await tx.query<{ may: boolean }>(MAY_COMMIT))[0]!.may;
     return {
       held,
-      taken: due.length > 0 ? await take(tx, me, due) : [],
+      waits,
+      taken: due.length > 0 && !waits ? await take(tx, me, due) : [],
       surplus: held.filter((lease) => !wanted.has(placeOf(lease))),
     };
   });

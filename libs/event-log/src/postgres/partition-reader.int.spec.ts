@@ -106,8 +106,8 @@ describe('a reader of a partition', () => {
     const log = new PostgresEventLog({ database, leaseMs: 600 });
     const name = 'refused.v1';
     await log.ensureTopics([topicOf(name, 1)]);
-    await log.append([0, 1, 2].map(() => ({ topic: name, key: 'k', value: null, headers: {} })));
-    await database.query("create or replace function may_commit() returns boolean language sql as 'select false'");
+    const mayCommit = (may: boolean): Promise<unknown> =>
+      database.query(`create or replace function may_commit() returns boolean language sql as 'select ${may}'`);
     let [open, most, slow] = [0, 0, 0];
     const reading = await log.subscribe({
       group: 'refused',
@@ -117,11 +117,14 @@ describe('a reader of a partition', () => {
         most = Math.max(most, ++open);
         if (records[0]!.offset === 1n) {
           await new Promise((resolve) => setTimeout(resolve, 800)); // longer than a lease
-          slow++;
+          if (slow++ === 0) await mayCommit(true);
         }
         open--;
       },
     });
+    await reading.ready();
+    await mayCommit(false);
+    await log.append([0, 1, 2].map(() => ({ topic: name, key: 'k', value: null, headers: {} })));
     await eventually(async () => slow >= 2, 'it is handled again');
     expect(most).toBe(1);
     await reading.stop();

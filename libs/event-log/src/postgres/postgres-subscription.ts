@@ -13,6 +13,8 @@ import { partitionsWithMore } from './poll.ts';
 /** what a lost notification costs at most */
 const POLL_MS = 250;
 const AFTER_FAILURE_MS = 500;
+/** while no relay has vouched for a server that was started anew: one does within a second of its own start */
+const UNVOUCHED_MS = 500;
 const DEFAULT_MAX_BATCH = 500;
 /** a handler that does not end within this is left behind uncommitted, so that a process can leave in time */
 const STOP_LIMIT_MS = 15_000;
@@ -55,6 +57,8 @@ export class PostgresSubscription implements RunningSubscription {
   #expiry: NodeJS.Timeout | undefined;
   #loops: Promise<unknown> = Promise.resolve();
   #unavailable = false;
+  /** nothing may be taken: when that is said */
+  #unvouched: number | undefined;
 
   constructor(subscription: Subscription, topics: ReadonlyMap<string, number>, context: SubscriptionContext) {
     this.#fetcher = new Fetcher(context.database);
@@ -142,15 +146,17 @@ export class PostgresSubscription implements RunningSubscription {
         this.#context.announce(this.#me.group);
       }
       if (this.#stopping.signal.aborted) return;
-      await pauseFor(done ? this.#me.leaseMs / 3 : AFTER_FAILURE_MS, this.#balanceNow.signal);
+      const pause = this.#unvouched === undefined ? this.#me.leaseMs / 3 : Math.min(UNVOUCHED_MS, this.#me.leaseMs / 3);
+      await pauseFor(done ? pause : AFTER_FAILURE_MS, this.#balanceNow.signal);
     }
   }
 
   async #balance(): Promise<void> {
     const { database } = this.#context;
     const began = performance.now();
-    const { held, taken, surplus } = await balance(database, this.#me);
+    const { held, taken, surplus, waits } = await balance(database, this.#me);
     this.#expireAt(began + this.#me.leaseMs);
+    this.#waits(waits);
     const tokens = new Map([...held, ...taken].map((lease) => [placeOf(lease), lease.token]));
     for (const [place, reader] of this.#readers)
       if (reader.over || tokens.get(place) !== reader.token) {
@@ -181,6 +187,18 @@ export class PostgresSubscription implements RunningSubscription {
     groups.othersRead(await othersRead(database, groups.here()), seen);
     const handed = surplus.map((lease) => this.#readers.get(placeOf(lease))).filter((reader) => reader !== undefined);
     for (const reader of handed) void this.#handOver(reader).then(() => this.#context.announce(this.#me.group));
+  }
+
+  /** Said once, when it has lasted as long as a lease: a relay that runs vouches sooner. */
+  #waits(waits: boolean): void {
+    if (!waits) this.#unvouched = undefined;
+    else if (this.#unvouched === undefined) this.#unvouched = performance.now() + this.#me.leaseMs;
+    else if (performance.now() > this.#unvouched) {
+      this.#unvouched = Infinity;
+      this.#problem(
+        'nothing is read: the server was started anew, and no relay has vouched for it yet; is one running?',
+      );
+    }
   }
 
   /** Finishes the batch in hand, then gives the lease back. */
@@ -229,7 +247,7 @@ export class PostgresSubscription implements RunningSubscription {
     }
   }
 
-  #problem(what: string, cause: unknown): void {
+  #problem(what: string, cause?: unknown): void {
     const { group, topics } = this.#subscription;
     const message = `${group}: ${what}`;
     this.#subscription.onProblem?.({ kind: 'unavailable', topic: topics[0] ?? '', partition: -1, message, cause });

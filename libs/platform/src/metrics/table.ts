@@ -115,6 +115,11 @@ export const METRICS = {
     type: 'gauge',
     help: 'Shards of the outbox that this process is the active relay of.',
   },
+  relayShards: {
+    name: 'crossdock_relay_shards',
+    type: 'gauge',
+    help: 'Shards that the outbox has: each must have one relay that leads it.',
+  },
   relayGaps: { name: 'crossdock_relay_gaps', type: 'gauge', help: 'Ids that were drawn and are not visible yet.' },
   relaySetAside: {
     name: 'crossdock_relay_set_aside',

@@ -1,5 +1,5 @@
 import { entityOfType, type SplitItem } from '#contracts';
-import { isBadText, isJsonObject, JsonNumber, type Json } from '#schema';
+import { isBadText, isJsonObject, JsonNumber, MAX_EVENT_ID, MAX_RECORD_ID, MAX_TYPE, type Json } from '#schema';
 import { fingerprintOf } from './fingerprint.ts';
 import { valueAt } from './pointer.ts';
 import type { WebhookSettings } from './settings.ts';
@@ -15,11 +15,6 @@ export interface Found {
   dataText: string;
   traceparent: Json | undefined;
 }
-
-/** Bytes. They stand in keys of indexes and of log records, where a kilobyte is the end. */
-const MAX_EVENT_ID = 1024;
-const MAX_RECORD_ID = 512;
-const MAX_TYPE = 256;
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
