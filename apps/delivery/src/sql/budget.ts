@@ -42,7 +42,7 @@ with before as (
 )
 select g.n as granted, w.quota_used as "quotaUsed",
        extract(epoch from g.resets_at - g.now)::float8 * 1000 as "quotaResetMs",
-       coalesce(greatest(0, extract(epoch from w.rate_at - g.now) * 1000 - (g.burst - 1) * g.spacing), 0)::float8 as "nextMs"
+       coalesce(greatest(0, extract(epoch from nullif(w.rate_at, '-infinity') - g.now) * 1000 - (g.burst - 1) * g.spacing), 0)::float8 as "nextMs"
   from granted g, written w`,
 };
 
