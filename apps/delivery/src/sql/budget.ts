@@ -77,9 +77,3 @@ update connection_state c
   from counted b where c.connection = b.connection
 returning lower as lowered, rate_low as "perMinute"`,
 };
-
-/** Lanes $1 have had the request that a person ordered. */
-export const ORDER_SERVED: Statement = {
-  name: 'delivery-order-served',
-  text: `update lane set ordered = false where id = any($1::bigint[]) and ordered`,
-};
