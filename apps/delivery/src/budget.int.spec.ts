@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Connection, WriteResult } from '#contracts';
+import { CrossdockError, type Connection, type WriteResult } from '#contracts';
+import type { Database, Statement } from '#db';
 import { attemptsOf, fixture } from '../test/fixture.ts';
 import { becomes, until, type World } from '../test/harness.ts';
 import { order } from '../test/order.ts';
@@ -61,6 +62,40 @@ describe('the daily quota of a connection', () => {
     const pending: string[] = [];
     for (const event of events) if ((await w.status(event)) === 'PENDING') pending.push(event);
     return pending;
+  };
+
+  it('keeps what a person ordered, and its right to the reserve, when the database fails between permit and attempt', async () => {
+    const w = await at.world({ budget: { concurrency: 1, dailyQuota: 3, reserve: 2 } });
+    const { database, failed } = failingOnce(at.database, 'ordered = false');
+    await at.run(w, { database });
+    const orders = await order(w);
+    const events = await send(w, 2);
+    await until('the quota but for its reserve is used', async () => (await statuses(w, events))['DELIVERED'] === 1);
+    const [waiting] = await left(w, events);
+    failed.next = true;
+    await orders.on(waiting!, 'retry');
+    await becomes(w, waiting!, 'DELIVERED');
+    expect(failed.times).toBe(1);
+    await orders.stop();
+  });
+
+  /** The first statement with `part` in it after `next` was set fails as if the database went away for a moment. */
+  const failingOnce = (real: Database, part: string) => {
+    const failed = { next: false, times: 0 };
+    const query = (sql: string | Statement, params?: readonly unknown[]): Promise<unknown[]> => {
+      if (!failed.next || !(typeof sql === 'string' ? sql : sql.text).includes(part)) return real.query(sql, params);
+      failed.next = false;
+      failed.times++;
+      return Promise.reject(new CrossdockError('CROSSDOCK_DB_UNAVAILABLE', 'away', { retryable: true }));
+    };
+    const database = new Proxy(real, {
+      get: (_, name) => {
+        if (name === 'query') return query;
+        const found: unknown = Reflect.get(real, name, real);
+        return typeof found === 'function' ? (found.bind(real) as unknown) : found;
+      },
+    });
+    return { database, failed };
   };
 
   it("ends at midnight in the connection's zone", async () => {

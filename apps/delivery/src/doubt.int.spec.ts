@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { attemptsOf, fixture } from '../test/fixture.ts';
-import { becomes, until } from '../test/harness.ts';
+import { becomes, until, type World } from '../test/harness.ts';
 
 describe('doubt', () => {
   const at = fixture();
@@ -102,6 +102,42 @@ describe('doubt', () => {
     expect(await w.status(newer)).toBe('PENDING');
     expect(w.target.requests).toHaveLength(2);
   });
+
+  it('leaves to a person a late answer that names another record', async () => {
+    const w = await at.running({ timeoutMs: 10_000 });
+    await becomes(w, await w.send({ document: 'salesOrder', version: 1 }), 'DELIVERED');
+    const write = w.target.write.bind(w.target);
+    let answer = (): void => {};
+    const late = new Promise<void>((resolve) => (answer = resolve));
+    w.target.write = async (request) => {
+      await write(request);
+      await late;
+      return { outcome: 'done', targetId: 'T99', httpStatus: 200 };
+    };
+    const event = await w.send({ document: 'salesOrder', version: 2 });
+    await until('the update is out', () => w.target.requests.length === 2);
+    // as after the end of the lease, and before anybody else has the lane
+    await w.database.query(
+      'update lane set token = token + 1, holder = null, until = null, due_at = null where connection = $1',
+      [w.connection.name],
+    );
+    answer();
+    expect(await over(w, event)).toMatchObject({
+      status: 'PARKED',
+      error_class: 'CONFLICT',
+      error: expect.stringContaining('T99'),
+    });
+    expect(await w.database.query('select target_id from xref where connection = $1', [w.connection.name])).toEqual([
+      { target_id: 'T1' },
+    ]);
+    expect(w.target.requests).toHaveLength(2);
+  });
+
+  const over = (w: World, event: string) =>
+    until('it is over', async () => {
+      const row = await w.row(event);
+      return ['DELIVERED', 'PARKED', 'DEAD'].includes(String(row['status'])) && row;
+    });
 
   it('lets other bytes wait until a request it gave up can no longer land', async () => {
     const w = await at.running();

@@ -203,6 +203,28 @@ describe('a replayed event', () => {
     expect(w.target.applied).toHaveLength(4);
   });
 
+  it('does not call a fact delivered whose posting it reversed, when the mapping then withdraws it', async () => {
+    const w = await at.running();
+    const invoice = (amount: number) => ({ document: 'invoice', body: { lines: [{ debit: amount }] } });
+    const event = await w.send(invoice(1));
+    await becomes(w, event, 'DELIVERED');
+    w.target.fault({ do: 'answer', result: refusal }, ({ operation }) => operation === 'create');
+    await replay(w, event, invoice(2), { resend: true });
+    expect(await becomes(w, event, 'DEAD')).toMatchObject({ reversed: true });
+    await replay(w, event, { document: 'invoice', kind: 'withdraw' });
+    const over = await until('it is over', async () => {
+      const row = await w.row(event);
+      return row['status'] !== 'DEAD' && row['status'] !== 'PENDING' && row;
+    });
+    expect(over).toMatchObject({ status: 'IGNORED', revision: 3, kind: 'withdraw' });
+    expect(w.target.applied.map(({ operation }) => operation)).toEqual(['create', 'reverse']);
+    const results = await w.database.query(
+      `select headers->>'ce_type' as type from outbox where headers->>'ce_type' like 'sync.result%' and key = 't:e:r1'
+        and payload is not null order by id desc limit 1`,
+    );
+    expect(results).toEqual([{ type: 'sync.result.ignored' }]);
+  });
+
   it('changes nothing while a request is open or in doubt', async () => {
     const w = await at.running();
     let open = (): void => {};

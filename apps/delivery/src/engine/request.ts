@@ -3,6 +3,7 @@ import type { Prepared } from '../core/lane.ts';
 import { duplicate, settle } from '../core/outcome.ts';
 import type { Ended, Settlement } from '../core/settlement.ts';
 import { doubtsOf } from '../core/resolver.ts';
+import { isUsableId } from '../core/storable.ts';
 import { contextOf, evidenceOf, spare, type Desk, type Sendable } from './desk.ts';
 import type { Work } from './prepare.ts';
 import { find, send } from './send.ts';
@@ -85,9 +86,13 @@ async function keepLate(desk: Desk, work: Work, n: number, ended: Ended, settlem
     n,
     { late: true, at: new Date().toISOString(), outcome: ended.outcome, httpStatus: status ?? null },
     definite,
-    settlement.targetId,
+    settlement.targetId ?? namedBy(ended),
   );
 }
+
+/** Also the id of another record than ours, which nothing is bound to: whoever reads the answer later must see that it is another one. */
+const namedBy = (ended: Ended): string | null =>
+  ended.outcome === 'done' && ended.targetId !== undefined && isUsableId(ended.targetId) ? ended.targetId : null;
 
 /** 403 means the record, unless our credentials as a whole are refused too: then it is as 401. */
 async function forbidden(desk: Desk, ended: Ended): Promise<Ended> {

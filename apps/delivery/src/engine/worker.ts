@@ -3,7 +3,6 @@ import type { Logger, Metrics } from '#platform';
 import type { SchemaSet } from '#schema';
 import { repeatWord } from '../core/resolver.ts';
 import type { BegunAttempt } from '../sql/begin-attempts.ts';
-import { ORDER_SERVED } from '../sql/budget.ts';
 import { ENSURE_CONNECTION } from '../sql/connection.ts';
 import { Ahead } from './ahead.ts';
 import { Budget } from './budget.ts';
@@ -349,6 +348,7 @@ export class Worker {
             this.#done(item.work);
           } else {
             this.#begun++;
+            this.#ordered.delete(item.work.lane.id);
             void this.#deliver(item, n, begunAt);
           }
         }
@@ -363,7 +363,7 @@ export class Worker {
 
   /**
    * Those whose attempts may be written now: for free slots, and some more that wait in hand for the next free one. What
-   * cannot go out for long is given back.
+   * cannot go out for long is given back. Nothing that can fail comes after they are taken out of what is ready.
    */
   async #permitted(): Promise<Sendable[]> {
     if (!this.#guard.closed && !this.#guard.trying) await this.#yieldReady(() => true);
@@ -388,8 +388,6 @@ export class Worker {
       );
     const begun = new Set(group.slice(0, granted).filter((item) => this.#ready.includes(item)));
     this.#keep((item) => !begun.has(item));
-    const served = [...begun].map(({ work }) => work.lane.id).filter((id) => this.#ordered.delete(id));
-    if (served.length > 0) await this.#options.store.database.query(ORDER_SERVED, [served]);
     return [...begun];
   }
 

@@ -32,7 +32,7 @@ const FRESH = "least(l.until, l.due_at) > clock_timestamp() + $3 * interval '1 m
 /**
  * Writes the attempt rows of $1 (JSON list of `BegunAttempt`) for holder $2 and renews those leases ($3 ms) that were not just
  * taken. Committed before any byte leaves; a row whose lane has another token by now is not written, and its lane is missing from
- * the answer. A write-back is noted with its hop count plus one, for the events it will cause at its source.
+ * the answer. What a person ordered is used up by it. A write-back is noted with its hop count plus one, for the events it will cause at its source.
  */
 export const BEGIN_ATTEMPTS: Statement = {
   name: 'delivery-begin-attempts',
@@ -53,7 +53,7 @@ with input as (
   returning d.id, d.attempt_n, d.key, d.hop_count, d.event_type, m.*
 ), leased as (
   -- the bytes leave within a third of the lease: with two thirds left, nothing of the lane's indexes need change
-  update lane l set doubt = m.id,
+  update lane l set doubt = m.id, ordered = false,
          until = case when ${FRESH} then l.until else clock_timestamp() + $3 * interval '1 ms' end,
          due_at = case when ${FRESH} then l.due_at else clock_timestamp() + $3 * interval '1 ms' end
     from moved m where l.id = m.lane_id

@@ -42,7 +42,7 @@ with before as (
 )
 select g.n as granted, w.quota_used as "quotaUsed",
        extract(epoch from g.resets_at - g.now)::float8 * 1000 as "quotaResetMs",
-       coalesce(greatest(0, extract(epoch from w.rate_at - g.now) * 1000 - (g.burst - 1) * g.spacing), 0)::float8 as "nextMs"
+       coalesce(greatest(0, extract(epoch from nullif(w.rate_at, '-infinity') - g.now) * 1000 - (g.burst - 1) * g.spacing), 0)::float8 as "nextMs"
   from granted g, written w`,
 };
 
@@ -76,10 +76,4 @@ update connection_state c
        rate_lowered_at = case when lower then clock_timestamp() else c.rate_lowered_at end
   from counted b where c.connection = b.connection
 returning lower as lowered, rate_low as "perMinute"`,
-};
-
-/** Lanes $1 have had the request that a person ordered. */
-export const ORDER_SERVED: Statement = {
-  name: 'delivery-order-served',
-  text: `update lane set ordered = false where id = any($1::bigint[]) and ordered`,
 };

@@ -93,8 +93,8 @@ const NEWEST = `(not x.effect or l.applied_version is null or
           (coalesce(d.source_version, -1), d.aggregate_version) >= (l.applied_source_version, l.applied_version))`;
 const ADVANCES = '(d.effect and d.newest)';
 
-/** Dropping a revision of something delivered leaves it delivered. */
-const DROPPED = `(m.before is not null and m.status in ('SKIPPED_NOCHANGE', 'SKIPPED_STALE', 'IGNORED', 'CANCELLED'))`;
+/** Dropping a revision of something delivered leaves it delivered; unless what was posted is reversed by now. */
+const DROPPED = `(m.before is not null and not m.reversed_before and m.status in ('SKIPPED_NOCHANGE', 'SKIPPED_STALE', 'IGNORED', 'CANCELLED'))`;
 
 /** What a result says while somebody is needed. */
 const SAYS = `case when m.status in ('PARKED', 'DEAD') then concat_ws(' ', m.status, m.error_class) end`;
@@ -119,14 +119,15 @@ with input as (
     keeps_doubt boolean, taint_ms float8, request_hash text, effect boolean, acknowledged text, cancelled boolean, posted uuid,
     unposts boolean, forgets boolean, reversed boolean, operation text, by text)
 ), mine as (
-  select l.id as mine_id, x.*, ${NEWEST} as newest, d.delivered_revision as before, d.reported as reported_before
+  select l.id as mine_id, x.*, ${NEWEST} as newest, d.delivered_revision as before, d.reversed as reversed_before,
+         d.reported as reported_before
     from input x join (
       select id, token, applied_source_version, applied_version
         from lane where id = any(array(select lane_id from input)) and holder = $2 order by id for update
     ) l on l.id = x.lane_id and l.token = x.token
     -- offset 0: by its key for each row, whatever the statistics say
     cross join lateral (
-      select source_version, aggregate_version, delivered_revision, reported from delivery where id = x.delivery_id offset 0
+      select source_version, aggregate_version, delivered_revision, reversed, reported from delivery where id = x.delivery_id offset 0
     ) d
 ), attempted as (
   update attempt a set outcome = m.attempt_outcome, doubt = m.attempt_doubt, ended_at = clock_timestamp(),
