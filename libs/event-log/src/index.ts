@@ -11,6 +11,6 @@ export { PostgresEventLog } from './postgres/postgres-event-log.ts';
 export { chooseKafka } from './broker/choose-kafka.ts';
 export type { ChooseKafkaOptions } from './broker/choose-kafka.ts';
 export type { ChosenKafka } from './broker/chosen-kafka.ts';
-export { deleteRecords } from './broker/delete-records.ts';
 export { startKafkaBroker } from './broker/start-kafka-broker.ts';
 export type { KafkaBroker, KafkaBrokerOptions } from './broker/start-kafka-broker.ts';
+export { addPartitions, countPartitions, deleteRecords, deleteTopic } from './broker/topic-admin.ts';

@@ -2,9 +2,8 @@ import { afterAll } from '@jest/globals';
 import { join } from 'node:path';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import kafkajs from 'kafkajs';
 import { describeEventLog } from '#testing';
-import { deleteRecords } from '../broker/delete-records.ts';
+import { addPartitions, deleteRecords } from '../broker/topic-admin.ts';
 import { startKafkaBroker } from '../broker/start-kafka-broker.ts';
 import { KafkaEventLog } from './kafka-event-log.ts';
 
@@ -40,12 +39,7 @@ describeEventLog('Kafka', { disturb: !given }, async () => {
         await ours.kill(1);
         await ours.start(1);
       }),
-    addPartitions: async (topic, count) => {
-      const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin();
-      await admin.connect();
-      await admin.createPartitions({ topicPartitions: [{ topic, count }] });
-      await admin.disconnect();
-    },
+    addPartitions: (topic, count) => addPartitions(brokers, topic, count),
     passRetention: (topic, partition, before) => deleteRecords(brokers, topic, partition, before),
   };
 });
