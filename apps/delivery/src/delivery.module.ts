@@ -29,11 +29,17 @@ import { DELIVERY, DeliveryController } from './delivery.controller.ts';
 import { DeliveryService } from './delivery.service.ts';
 
 const DATABASE = Symbol('database of delivery');
+const ORDERS_DATABASE = Symbol('database of the orders of delivery');
 const EVENT_LOG = Symbol('event log of delivery');
 const SCHEMAS = Symbol('schemas of delivery');
 const TARGETS = Symbol('targets of delivery');
 const log = logger('delivery');
 const GROUP = 'delivery';
+
+/** Many times what a statement by key takes. A host that is lost without a word would else hold every connection for a quarter of an hour. */
+const QUERY_MS = 30_000;
+/** An order may be one statement over a whole backlog (a flow that is resumed, a replay that is ended), and is made again when it is cut off. */
+const ORDER_MS = 600_000;
 
 /** The wiring of this room: targets of the configuration, the database, and one group that reads documents and what is set aside. */
 @Module({
@@ -47,10 +53,13 @@ const GROUP = 'delivery';
     {
       provide: DATABASE,
       inject: [ENVIRONMENT],
-      useFactory: ({ databaseUrl }: Environment): Promise<Database> => {
-        if (!databaseUrl) throw new CrossdockError('CROSSDOCK_START_DATABASE', 'delivery needs DATABASE_URL');
-        return Database.open({ url: databaseUrl, name: 'delivery', max: 10, byKey: true });
-      },
+      useFactory: (environment: Environment): Promise<Database> => openDatabase(environment, 'delivery', 10, QUERY_MS),
+    },
+    {
+      provide: ORDERS_DATABASE,
+      inject: [ENVIRONMENT],
+      useFactory: (environment: Environment): Promise<Database> =>
+        openDatabase(environment, 'delivery orders', 1, ORDER_MS),
     },
     {
       provide: TARGETS,
@@ -94,9 +103,10 @@ const GROUP = 'delivery';
     },
     {
       provide: DeliveryService,
-      inject: [DATABASE, CONFIGURATION, TARGETS, SCHEMAS, ENVIRONMENT, Metrics],
+      inject: [DATABASE, ORDERS_DATABASE, CONFIGURATION, TARGETS, SCHEMAS, ENVIRONMENT, Metrics],
       useFactory: (
         database: Database,
+        ordersDatabase: Database,
         configuration: Configuration,
         targets: ReadonlyMap<string, Target>,
         schemas: SchemaSet,
@@ -104,13 +114,14 @@ const GROUP = 'delivery';
         metrics: Metrics,
       ): DeliveryService => {
         const registry = schemaRegistryUrl ? confluentRegistry(schemaRegistryUrl, schemas) : fileRegistry(schemas);
-        return new DeliveryService({ database, configuration, targets, schemas, registry, metrics });
+        return new DeliveryService({ database, ordersDatabase, configuration, targets, schemas, registry, metrics });
       },
     },
   ],
 })
 export class DeliveryModule implements OnApplicationBootstrap, OnApplicationShutdown {
   readonly #database: Database;
+  readonly #ordersDatabase: Database;
   readonly #eventLog: EventLog;
   readonly #delivery: DeliveryService;
   readonly #stopping = new AbortController();
@@ -118,11 +129,13 @@ export class DeliveryModule implements OnApplicationBootstrap, OnApplicationShut
 
   constructor(
     @Inject(DATABASE) database: Database,
+    @Inject(ORDERS_DATABASE) ordersDatabase: Database,
     @Inject(EVENT_LOG) eventLog: EventLog,
     @Inject(DeliveryService) delivery: DeliveryService,
     @Inject(Health) health: Health,
   ) {
     this.#database = database;
+    this.#ordersDatabase = ordersDatabase;
     this.#eventLog = eventLog;
     this.#delivery = delivery;
     health.register('delivery: database', async () => void (await database.query('select 1')));
@@ -165,8 +178,19 @@ export class DeliveryModule implements OnApplicationBootstrap, OnApplicationShut
     this.#stopping.abort();
     if (await this.#started) await this.#delivery.stop();
     await this.#eventLog.close();
+    await this.#ordersDatabase.close();
     await this.#database.close();
   }
+}
+
+function openDatabase(
+  { databaseUrl: url }: Environment,
+  name: string,
+  max: number,
+  queryTimeoutMs: number,
+): Promise<Database> {
+  if (!url) throw new CrossdockError('CROSSDOCK_START_DATABASE', 'delivery needs DATABASE_URL');
+  return Database.open({ url, name, max, queryTimeoutMs, byKey: true });
 }
 
 function openTargets(configuration: Configuration, { sandbox, sandboxPort }: Environment): ReadonlyMap<string, Target> {

@@ -11,6 +11,8 @@ import { RestoreWindow } from './restore/window.ts';
 
 export interface DeliveryOptions {
   database: Database;
+  /** with patience for statements over a whole backlog */
+  ordersDatabase: Database;
   configuration: Configuration;
   targets: ReadonlyMap<string, Target>;
   schemas: SchemaSet;
@@ -37,7 +39,7 @@ export class DeliveryService {
       process: this.#engine.store.holder,
     });
     this.#commands = new Commands({
-      database,
+      database: options.ordersDatabase,
       store: this.#engine.store,
       targets,
       schemas: options.schemas,

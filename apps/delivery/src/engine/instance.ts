@@ -1,3 +1,4 @@
+import { CrossdockError } from '#contracts';
 import type { Database, Session, Transaction } from '#db';
 import type { Logger } from '#platform';
 import {
@@ -104,7 +105,8 @@ export class Instance {
         log.warn('the session of this delivery process with PostgreSQL was lost, and is there again');
         return EVERY_MS;
       }
-      const dead = await session.query<{ holder: string }>(FIND_DEAD, [holder, Math.min(leaseMs, RESTART_MS)]);
+      const asked = session.query<{ holder: string }>(FIND_DEAD, [holder, Math.min(leaseMs, RESTART_MS)]);
+      const dead = await asked.catch((cause: unknown) => this.#leave(session, cause));
       const missing = new Set(dead.map((row) => row.holder));
       const gone = [...missing].filter((name) => this.#missing.has(name));
       this.#missing = missing;
@@ -114,6 +116,15 @@ export class Instance {
       if (session !== undefined) log.warn({ err: cause }, 'looking for delivery processes that died failed');
       return RETRY_MS;
     }
+  }
+
+  /** One whose host is gone without a word never ends by itself, and its lock may have ended there: a new one says that we live. */
+  async #leave(session: Session, cause: unknown): Promise<never> {
+    if (cause instanceof CrossdockError && cause.retryable) {
+      if (this.#session === session) this.#session = undefined;
+      await session.close();
+    }
+    throw cause;
   }
 
   async #bury(holders: readonly string[]): Promise<void> {

@@ -449,8 +449,12 @@ export class Worker {
     this.#bell.ring(); // it may have been asked when the next is due before they were
   }
 
+  /** Slots and lanes each by themselves: one that fails or hangs must not cost us the other. */
   async #renew(): Promise<void> {
-    await this.#slots.keep();
+    await Promise.all([this.#slots.keep(), this.#renewLanes()]);
+  }
+
+  async #renewLanes(): Promise<void> {
     if (this.#leased.size === 0) return;
     const held = [...this.#leased.values()];
     const kept = await this.#options.store.renew(held);
