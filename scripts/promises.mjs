@@ -11,6 +11,8 @@
 // --stages   each stage a process of its own, two of relay, mapper and delivery
 // --away     minutes without Kafka under traffic (only with --log kafka); default 10, 0 leaves it out
 // --only     kinds of harm whose names have this in them
+//
+// Stepped clocks need libfaketime, full disks root: where they are not to be had a line says "not tested".
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 
