@@ -4,13 +4,20 @@ import type { Copyable, Statement } from '#db';
 /**
  * A session whose statements wait for each other (one connection takes one at a time: the read ahead, the beat and the
  * settling share it) and do not wait for ever: a connection whose other end is gone says nothing until TCP gives up, a
- * quarter of an hour later. After `ms` without an answer it throws, and whoever holds the session must close it.
+ * quarter of an hour later. After `ms` without an answer it throws, at once for every later statement, and whoever holds the
+ * session must close it.
  */
 export function patient(session: Copyable, ms: number): Copyable {
   let last: Promise<unknown> = Promise.resolve();
+  let gone: CrossdockError | undefined;
   const inTurn = <T>(ask: () => Promise<T>): Promise<T> => {
-    const answer = last.then(() => within(ask(), ms));
-    last = answer.catch(() => {});
+    const answer = last.then(() => {
+      if (gone) throw gone; // what stands behind a silent one would be waited for as long again
+      return within(ask(), ms);
+    });
+    last = answer.catch((error: unknown) => {
+      if (error instanceof CrossdockError) gone = error;
+    });
     return answer;
   };
   return {

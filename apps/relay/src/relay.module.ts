@@ -1,11 +1,12 @@
 import { Inject, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { CrossdockError, declareTopics, type EventLog } from '#contracts';
-import { Database } from '#db';
+import type { Database } from '#db';
 import { openEventLog } from '#event-log';
 import { countUnpublished, type OpenTransaction } from '#outbox';
 import { ENVIRONMENT, Health, logger, Metrics, type Environment } from '#platform';
 import { watchForgotten } from './forgotten.ts';
 import { HistoryWatch } from './history-watch.ts';
+import { openPool } from './pool.ts';
 import { Relays } from './relays.ts';
 import { startUpkeep } from './upkeep.ts';
 import { fileWitness, HISTORY_TOPIC, logWitness } from './witness.ts';
@@ -39,7 +40,7 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
   async onApplicationBootstrap(): Promise<void> {
     const { databaseUrl, kafka, data } = this.#environment;
     if (!databaseUrl) throw new CrossdockError('CROSSDOCK_START_DATABASE', 'the relay needs DATABASE_URL');
-    const database = (this.#database = await Database.open({ url: databaseUrl, name: 'relay', max: 4, byKey: true }));
+    const database = (this.#database = await openPool(databaseUrl));
     const sasl = kafka?.sasl && { ...kafka.sasl, password: kafka.sasl.password.reveal() };
     const eventLog = (this.#log = await openEventLog({
       kafka: kafka && { ...kafka, sasl },

@@ -143,6 +143,15 @@ describe('the database', () => {
     await database.close();
   });
 
+  it('ends what takes longer than its pool allows, unless the statement has a time of its own', async () => {
+    const database = await Database.open({ url: clone.url, name: 'hasty', queryTimeoutMs: 200 });
+    const slow = { text: 'select pg_sleep(0.5), $1::integer as n', timeoutMs: 20_000 };
+    await expect(database.query(slow.text, [1])).rejects.toMatchObject({ code: 'CROSSDOCK_DB_UNAVAILABLE' });
+    expect(await database.query(slow, [2])).toMatchObject([{ n: 2 }]);
+    expect(await database.transaction((tx) => tx.query(slow, [3]))).toMatchObject([{ n: 3 }]);
+    await database.close();
+  });
+
   it('refuses a status transition that is not in the table', async () => {
     await clone.database.query(`
       insert into delivery (lane_id, document_id, event_id, event_type, source, flow, connection, document, key, tenant, entity,

@@ -14,9 +14,16 @@ export const SCHEMA = 'crossdock';
 
 /** A named statement is prepared once per connection. `text` is the SQL, parameters are $1, $2, ... */
 export interface Statement {
-  name: string;
+  name?: string;
   text: string;
+  /** ms; instead of the pool's `queryTimeoutMs`, for one that may honestly take longer */
+  timeoutMs?: number;
 }
+
+/** For the pool of a stage: its statements take a tenth of a second, and a server that is gone holds nothing up for longer. */
+export const QUERY_TIMEOUT_MS = 30_000;
+/** For a statement of the upkeep that goes through a whole partition: it has an hour, and nobody waits for it. */
+export const UPKEEP_TIMEOUT_MS = 3_600_000;
 
 export interface Queryable {
   /** Rows come with bigint as BigInt, timestamptz as Date, jsonb parsed, bytea as Buffer, numeric as string. */
@@ -246,10 +253,13 @@ async function run<Row>(
   params: readonly unknown[],
 ): Promise<Row[]> {
   const result =
-    typeof sql === 'string'
-      ? await client.query(sql, params as unknown[])
-      : await client.query({ name: sql.name, text: sql.text, values: params as unknown[] });
+    typeof sql === 'string' ? await client.query(sql, params as unknown[]) : await client.query(configOf(sql, params));
   return result.rows as Row[];
+}
+
+/** `query_timeout` is not in the types of pg, and read by its client for each query. */
+function configOf({ name, text, timeoutMs }: Statement, params: readonly unknown[]): pg.QueryConfig {
+  return { name, text, values: params as unknown[], query_timeout: timeoutMs } as pg.QueryConfig;
 }
 
 function copy(client: pg.Client, select: string, row: (columns: CopiedColumns) => void): Promise<void> {

@@ -1,6 +1,6 @@
 import { CrossdockError } from '#contracts';
 import type { EventLog } from '#contracts';
-import { Database } from '#db';
+import { Database, QUERY_TIMEOUT_MS } from '#db';
 import type { KafkaConnection, OnLog } from './kafka/client.ts';
 import { PostgresEventLog } from './postgres/postgres-event-log.ts';
 
@@ -31,7 +31,13 @@ export async function openEventLog({
   }
   if (database) return new PostgresEventLog({ database, onLog, leaseMs });
   if (databaseUrl) {
-    const own = await Database.open({ url: databaseUrl, name: 'event-log', max: 6, byKey: true });
+    const own = await Database.open({
+      url: databaseUrl,
+      name: 'event-log',
+      max: 6,
+      byKey: true,
+      queryTimeoutMs: QUERY_TIMEOUT_MS,
+    });
     return new PostgresEventLog({ database: own, onLog, leaseMs, closes: true });
   }
   throw new CrossdockError('CROSSDOCK_LOG_UNCONFIGURED', 'the event log needs Kafka brokers or a database');

@@ -1,4 +1,4 @@
-import { SCHEMA, type Database, type Queryable, type Transaction } from '#db';
+import { SCHEMA, UPKEEP_TIMEOUT_MS, type Database, type Queryable, type Transaction } from '#db';
 
 /** A table that is cut into ranges of an id that a sequence draws, and has a default partition for what strays. */
 export interface Partitioned {
@@ -52,14 +52,12 @@ export async function extendPartitions(database: Database, of: Partitioned): Pro
       const name = `${of.table}_${(end - 1n) / of.size + 1n}`;
       // attached, not created in place: that would lock out every insert until the longest transaction has ended
       await tx.query(`create table ${SCHEMA}.${name} (like ${parent} including defaults including indexes)`);
-      await tx.query(
-        `with strayed as (delete from ${parent}_default where ${of.column} >= $1 and ${of.column} < $2 returning *)
-         insert into ${SCHEMA}.${name} select * from strayed`,
-        [end, end + of.size],
-      );
-      await tx.query(
-        `alter table ${parent} attach partition ${SCHEMA}.${name} for values from (${end}) to (${end + of.size})`,
-      );
+      const move = `
+        with strayed as (delete from ${parent}_default where ${of.column} >= $1 and ${of.column} < $2 returning *)
+        insert into ${SCHEMA}.${name} select * from strayed`;
+      await tx.query({ text: move, timeoutMs: UPKEEP_TIMEOUT_MS }, [end, end + of.size]);
+      const attach = `alter table ${parent} attach partition ${SCHEMA}.${name} for values from (${end}) to (${end + of.size})`;
+      await tx.query({ text: attach, timeoutMs: UPKEEP_TIMEOUT_MS }); // looks through the default one
       end += of.size;
       made.push(name);
     }
@@ -120,7 +118,7 @@ async function list(db: Queryable, { table }: Partitioned): Promise<Partition[]>
 
 function inTurn<T>(database: Database, { lock }: Partitioned, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return database.transaction(async (tx) => {
-    await tx.query('select pg_advisory_xact_lock($1)', [lock]);
+    await tx.query({ text: 'select pg_advisory_xact_lock($1)', timeoutMs: UPKEEP_TIMEOUT_MS }, [lock]);
     await tx.query("set local lock_timeout = '2s'"); // inserts queue behind us: rather try again later
     return work(tx);
   });

@@ -1,4 +1,4 @@
-import { SCHEMA, type Database } from '#db';
+import { SCHEMA, UPKEEP_TIMEOUT_MS, type Database, type Statement } from '#db';
 import { extendPartitions, prunePartitions, type Partitioned } from './partitioned.ts';
 import { unfinishedSql } from './read-unfinished.ts';
 
@@ -19,7 +19,9 @@ export const extendOutbox = (database: Database): Promise<string[]> => extendPar
  * not need it), and nothing that came of it is unfinished. `outbox_event` stays: event ids are never forgotten. Reads every row
  * of the partition, up to five million, and is asked once: what is so old and finished does not become unfinished meanwhile.
  */
-const MAY_GO = (name: string): string => `
+const MAY_GO = (name: string): Statement => ({
+  timeoutMs: UPKEEP_TIMEOUT_MS,
+  text: `
   select not exists (
       select 1 from ${SCHEMA}.relay_cursor as cursor
       where cursor.high < $1 or exists (
@@ -31,7 +33,8 @@ const MAY_GO = (name: string): string => `
       where delivery.ended is null)
     and not exists (
       select 1 from ${SCHEMA}.${name} as row
-      where row.topic like 'crm.%' and row.headers->>'ce_replayof' is null and ${unfinishedSql('row')}) as may`;
+      where row.topic like 'crm.%' and row.headers->>'ce_replayof' is null and ${unfinishedSql('row')}) as may`,
+});
 
 /** Drops whole partitions that are older than `days` (the archive: 400) and finished, oldest first; the names of what it dropped. */
 export const pruneOutbox = (database: Database, days: number): Promise<string[]> =>

@@ -28,6 +28,7 @@ export const unfinishedSql = (row: string): string => `(
  */
 const UNFINISHED: Statement = {
   name: 'outbox-unfinished',
+  timeoutMs: 120_000, // some hundred milliseconds where everything is in memory, 80,000 reads where nothing is
   text: `
     select row.id, row.topic, row.key from ${SCHEMA}.outbox as row
     where row.id > $1 and row.id <= $2 and row.topic = any($3::text[])

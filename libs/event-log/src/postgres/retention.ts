@@ -1,4 +1,4 @@
-import type { Database } from '#db';
+import { UPKEEP_TIMEOUT_MS, type Database } from '#db';
 
 const STEP = 5_000;
 
@@ -10,7 +10,10 @@ const TOPICS = `
  * Deletes expired records from the low end of a partition, up to the first that is young enough, and moves the low
  * watermark in the same transaction: a reader whose offset lies below it knows that records passed it by.
  */
-const EXPIRE = `
+const EXPIRE = {
+  name: 'log-expire',
+  timeoutMs: UPKEEP_TIMEOUT_MS, // five thousand records may be gigabytes
+  text: `
   with head as (
     select r."offset", r.appended_at from log_record r
     where r.topic = $1 and r.partition = $2
@@ -25,7 +28,8 @@ const EXPIRE = `
   )
   update log_partition p set low_watermark = cut.low from cut
   where p.topic = $1 and p.partition = $2 and cut.low > p.low_watermark
-  returning p.low_watermark`;
+  returning p.low_watermark`,
+};
 
 /** Every ten minutes in every process that reads or declares; two at once do no harm. Resolves when all is done. */
 export async function enforceRetention(database: Database): Promise<void> {
