@@ -11,7 +11,7 @@ import {
   type Target,
 } from '#contracts';
 import { openTarget, targets as connectors } from '#connectors';
-import { Database } from '#db';
+import { Database, QUERY_TIMEOUT_MS } from '#db';
 import { openEventLog } from '#event-log';
 import {
   CONFIGURATION,
@@ -36,8 +36,6 @@ const TARGETS = Symbol('targets of delivery');
 const log = logger('delivery');
 const GROUP = 'delivery';
 
-/** Many times what a statement by key takes. A host that is lost without a word would else hold every connection for a quarter of an hour. */
-const QUERY_MS = 30_000;
 /** An order may be one statement over a whole backlog (a flow that is resumed, a replay that is ended), and is made again when it is cut off. */
 const ORDER_MS = 600_000;
 
@@ -53,7 +51,8 @@ const ORDER_MS = 600_000;
     {
       provide: DATABASE,
       inject: [ENVIRONMENT],
-      useFactory: (environment: Environment): Promise<Database> => openDatabase(environment, 'delivery', 10, QUERY_MS),
+      useFactory: (environment: Environment): Promise<Database> =>
+        openDatabase(environment, 'delivery', 10, QUERY_TIMEOUT_MS),
     },
     {
       provide: ORDERS_DATABASE,

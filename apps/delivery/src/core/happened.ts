@@ -1,7 +1,7 @@
 import type { WriteResult } from '#contracts';
 import { inDoubt } from './failed.ts';
 import { base, type Context, type Settlement } from './settlement.ts';
-import { isUsableId } from './storable.ts';
+import { isUsableId } from './usable-id.ts';
 
 export function done(ended: Extract<WriteResult, { outcome: 'done' }>, context: Context): Settlement {
   const { declaration, lane, request } = context;

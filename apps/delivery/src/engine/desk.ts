@@ -1,8 +1,7 @@
-import type { Connection, FindResult, Target } from '#contracts';
+import { storable, type Connection, type FindResult, type Target } from '#contracts';
 import type { Logger, Metrics } from '#platform';
 import type { Lane, Prepared } from '../core/lane.ts';
 import type { Context } from '../core/settlement.ts';
-import { storable } from '../core/storable.ts';
 import type { Guard } from './guard.ts';
 import type { Work } from './prepare.ts';
 import type { Recorder } from './recorder.ts';

@@ -3,7 +3,7 @@ import type { Prepared } from '../core/lane.ts';
 import { duplicate, settle } from '../core/outcome.ts';
 import type { Ended, Settlement } from '../core/settlement.ts';
 import { doubtsOf } from '../core/resolver.ts';
-import { isUsableId } from '../core/storable.ts';
+import { isUsableId } from '../core/usable-id.ts';
 import { contextOf, evidenceOf, spare, type Desk, type Sendable } from './desk.ts';
 import type { Work } from './prepare.ts';
 import { find, send } from './send.ts';

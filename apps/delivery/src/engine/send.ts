@@ -1,7 +1,7 @@
-import type { FindResult, Target, WriteResult } from '#contracts';
+import { storable, type FindResult, type Target, type WriteResult } from '#contracts';
 import type { Lane, Prepared } from '../core/lane.ts';
 import type { Ended } from '../core/settlement.ts';
-import { isUsableId, storable } from '../core/storable.ts';
+import { isUsableId } from '../core/usable-id.ts';
 
 export interface SendOptions {
   target: Target;

@@ -1,7 +1,6 @@
-import type { DocumentDeclaration } from '#contracts';
+import { storable, type DocumentDeclaration } from '#contracts';
 import type { Settlement } from '../core/settlement.ts';
 import type { Delivery, Lane } from '../core/lane.ts';
-import { storable } from '../core/storable.ts';
 import type { SettleRow } from '../sql/settle.ts';
 import type { ToSettle } from './store.ts';
 

@@ -1,8 +1,5 @@
 import { isBadText } from '#schema';
 
-/** Text of a target as PostgreSQL keeps it: it takes neither NUL nor half characters, and an outcome must not be lost for one. */
-export const storable = (text: string): string => text.replaceAll('\0', '\uFFFD').toWellFormed();
-
 /**
  * Bytes of an id of a target. It stands in indexes, beside the name of its connection, and an entry of a B-tree of PostgreSQL has
  * 2,704 bytes at most (a third of a page of 8 kB): an outcome with a longer id could never be recorded.
