@@ -1,5 +1,5 @@
 // `npm run soak -- --minutes 30 --seed 7`: the stages as separate processes under steady traffic while a seed chooses what goes
-// wrong: processes killed (in the first half of the time) and frozen, PostgreSQL crashed, targets away, slow or lying. Ends
+// wrong: processes killed (in the first third of the time) and frozen, PostgreSQL crashed, targets away, slow or lying. Ends
 // with a table of what must stay bounded, and with an exit code other than 0 when something does not, or when anything was
 // lost or doubled.
 //

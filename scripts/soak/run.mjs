@@ -58,14 +58,14 @@ export async function soak({ minutes, seed, rate }) {
       await world.crashPostgres();
     },
   };
-  // Processes are killed during the first half only: what grows is told from what warms up by the long life that follows, with
+  // Processes are killed during the first third only: what grows is told from what warms up by the long life that follows, with
   // all other harm going on. A killed process starts as small as a new one.
   const began = performance.now();
   const nemesis = async () => {
     while (!stop.signal.aborted) {
       await pause(5_000 + random() * 10_000);
       if (stop.signal.aborted) return;
-      const killing = performance.now() - began < minutes * 30_000;
+      const killing = performance.now() - began < minutes * 20_000;
       await harm[pick([...(killing ? ['kill', 'kill'] : []), 'freeze', 'target', 'target', 'target', 'postgres'])]();
     }
   };

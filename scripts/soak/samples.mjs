@@ -2,10 +2,12 @@
 import { STAGES } from './world.mjs';
 
 const TABLES = ['outbox', 'log_record', 'captured', 'delivery', 'attempt', 'lane', 'relay_cursor', 'history'];
-/** Bounds: MiB a process may hold, MiB a minute it may grow once warm (where it lived long enough to tell), and so on. */
+/** Bounds: MiB a process may hold, MiB a minute its heap and the rest may each grow once warm, and so on. */
 const BOUND = { rss: 400, slope: 2, loopP99: 0.5, connections: 120, smallTable: 8 };
 /** what starts is warm after a few minutes; the slope of a shorter life says nothing about growth */
-const LIFE_MINUTES = 9;
+const LIFE_MINUTES = 15;
+/** between two large collections of garbage lie minutes: what was least within so many of them is what was really held */
+const COLLECTION_MINUTES = 4;
 /** tables with a row or two that are changed all the time: autovacuum must keep up */
 const SMALL = ['relay_cursor', 'history'];
 
@@ -23,6 +25,8 @@ export async function sample(world, database, events) {
       processes[name] = {
         life: stage.starts,
         rss: value('crossdock_process_resident_memory_bytes') / 2 ** 20,
+        heap: value('crossdock_nodejs_heap_size_used_bytes') / 2 ** 20,
+        reserved: value('crossdock_nodejs_heap_size_total_bytes') / 2 ** 20,
         loop: value('crossdock_nodejs_eventloop_lag_p99_seconds'),
       };
     }),
@@ -55,7 +59,7 @@ export async function sample(world, database, events) {
 export function summary(samples, minutes) {
   const broken = [];
   const lines = [
-    `${'process'.padEnd(10)}${'starts'.padStart(7)}${'RSS max'.padStart(9)}${'last'.padStart(7)}${'MiB/min'.padStart(9)}${'over'.padStart(8)}${'loop p99 max'.padStart(14)}${'median'.padStart(9)}`,
+    `${'process'.padEnd(10)}${'starts'.padStart(7)}${'RSS max'.padStart(9)}${'last'.padStart(7)}${'heap/min'.padStart(10)}${'rest/min'.padStart(10)}${'over'.padStart(8)}${'loop p99 max'.padStart(14)}${'median'.padStart(9)}`,
   ];
   for (const name of STAGES) {
     const seen = samples
@@ -67,22 +71,25 @@ export function summary(samples, minutes) {
       .map(({ loop }) => loop)
       .filter(Number.isFinite)
       .toSorted((a, b) => a - b);
-    const { slope, lived } = growth(seen);
+    const { heap, rest, lived } = growth(seen);
+    const shown = (slope) => (slope === undefined ? '-' : slope.toFixed(2)).padStart(10);
     const loopMedian = loops[loops.length >> 1] ?? NaN;
     lines.push(
       name.padEnd(10) +
         String(seen.at(-1)?.life ?? 0).padStart(7) +
         max.toFixed(0).padStart(9) +
         last.toFixed(0).padStart(7) +
-        (slope === undefined ? '-' : slope.toFixed(2)).padStart(9) +
+        shown(heap) +
+        shown(rest) +
         `${lived.toFixed(0)} min`.padStart(8) +
         `${(Math.max(...loops) * 1000).toFixed(0)} ms`.padStart(14) +
         `${(loopMedian * 1000).toFixed(0)} ms`.padStart(9),
     );
     if (!(max < BOUND.rss)) broken.push(`${name} held ${max.toFixed(0)} MiB, more than ${BOUND.rss}`);
-    if (slope === undefined && minutes >= 2 * LIFE_MINUTES)
+    if (heap === undefined && minutes >= 2 * LIFE_MINUTES)
       broken.push(`${name} lived ${lived.toFixed(0)} minutes at most: too short to tell whether it grows`);
-    if (slope > BOUND.slope) broken.push(`${name} grows by ${slope.toFixed(2)} MiB a minute`);
+    if (heap > BOUND.slope) broken.push(`${name}: its heap grows by ${heap.toFixed(2)} MiB a minute`);
+    if (rest > BOUND.slope) broken.push(`${name} grows beside its heap by ${rest.toFixed(2)} MiB a minute`);
     if (loopMedian > BOUND.loopP99)
       broken.push(`${name}: event loop p99 ${(loopMedian * 1000).toFixed(0)} ms in the median`);
   }
@@ -112,27 +119,35 @@ export function summary(samples, minutes) {
 }
 
 /**
- * MiB a minute of the least a process held in each minute of its longest life, without that life's first third: what it holds
- * between two collections of garbage is chance, what it never gives back is growth. Of a life below `LIFE_MINUTES` only how long
- * it was, minutes.
+ * MiB a minute, in the longest life of a process without that life's first third: of what its heap held at the least (garbage that
+ * waits for its collection is no growth), and of all that it holds beside the heap. What V8 keeps for later is neither: the bound of
+ * the whole is for that. Of a life below `LIFE_MINUTES` only how long it was, minutes.
  */
 function growth(seen) {
   const lives = Object.values(Object.groupBy(seen, ({ life }) => life));
   const life = lives.toSorted((a, b) => b.at(-1).at - b[0].at - (a.at(-1).at - a[0].at))[0] ?? [];
-  const minutes = life.map(({ at, rss }) => ({ minute: (at - life[0].at) / 60_000, rss }));
+  const minutes = life.map((one) => ({ ...one, minute: (one.at - life[0].at) / 60_000 }));
   const lived = minutes.at(-1)?.minute ?? 0;
   if (lived < LIFE_MINUTES) return { lived };
   const warm = minutes.filter(({ minute }) => minute > lived / 3);
-  const least = Object.values(Object.groupBy(warm, ({ minute }) => Math.floor(minute))).map((one) => ({
-    x: Math.floor(one[0].minute),
-    y: Math.min(...one.map(({ rss }) => rss)),
-  }));
+  return {
+    lived,
+    heap: slopeOf(warm, COLLECTION_MINUTES, ({ heap }) => heap),
+    rest: slopeOf(warm, 1, ({ rss, reserved }) => rss - reserved),
+  };
+}
+
+/** Of the least values of stretches of so many minutes, counted from the end, so that none is cut short there. */
+function slopeOf(samples, stretch, of) {
+  const end = samples.at(-1).minute;
+  const least = Object.values(Object.groupBy(samples, ({ minute }) => Math.floor((end - minute) / stretch))).map(
+    (one) => ({ x: one[0].minute, y: Math.min(...one.map(of)) }),
+  );
   const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length;
   const [mx, my] = [mean(least.map(({ x }) => x)), mean(least.map(({ y }) => y))];
-  const slope =
-    least.reduce((sum, { x, y }) => sum + (x - mx) * (y - my), 0) /
-    least.reduce((sum, { x }) => sum + (x - mx) ** 2, 0);
-  return { lived, slope };
+  return (
+    least.reduce((sum, { x, y }) => sum + (x - mx) * (y - my), 0) / least.reduce((sum, { x }) => sum + (x - mx) ** 2, 0)
+  );
 }
 
 const quantile = (list, q) =>
