@@ -137,12 +137,17 @@ function growth(seen) {
   };
 }
 
-/** Of the least values of stretches of so many minutes, counted from the end, so that none is cut short there. */
+/** Of the least values of stretches of so many minutes, counted from the end; what is left over at the beginning is too short to tell. */
 function slopeOf(samples, stretch, of) {
   const end = samples.at(-1).minute;
-  const least = Object.values(Object.groupBy(samples, ({ minute }) => Math.floor((end - minute) / stretch))).map(
-    (one) => ({ x: one[0].minute, y: Math.min(...one.map(of)) }),
-  );
+  const whole = Math.floor((end - samples[0].minute) / stretch);
+  const placed = samples
+    .map((one) => ({ ...one, at: Math.floor((end - one.minute) / stretch) }))
+    .filter(({ at }) => at < whole);
+  const least = Object.values(Object.groupBy(placed, ({ at }) => at)).map((one) => ({
+    x: -one[0].at * stretch,
+    y: Math.min(...one.map(of)),
+  }));
   const mean = (list) => list.reduce((sum, value) => sum + value, 0) / list.length;
   const [mx, my] = [mean(least.map(({ x }) => x)), mean(least.map(({ y }) => y))];
   return (
