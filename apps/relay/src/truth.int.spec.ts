@@ -7,6 +7,9 @@ import { judge } from './testing/judge.ts';
 import { idAboveLast, transactionIdBelowXmin, twoSkipLockedReaders, type Seen } from './testing/recipes.ts';
 import { writeConcurrently } from './testing/writers.ts';
 
+/** Rows among which every wrong recipe goes wrong. */
+const ENOUGH = 500n;
+
 describe('24 concurrent writers with long transactions and rollbacks', () => {
   let clone: ClonedDatabase;
   beforeAll(async () => {
@@ -24,7 +27,10 @@ describe('24 concurrent writers with long transactions and rollbacks', () => {
       transactionIdBelowXmin: transactionIdBelowXmin(database),
       twoSkipLockedReaders: await twoSkipLockedReaders(database),
     };
-    await writeConcurrently(database, { writers: 24, records: 30, ms: 4000 });
+    const rows = async (): Promise<bigint> =>
+      (await database.query<{ n: bigint }>('select count(*) as n from outbox'))[0]!.n;
+    do await writeConcurrently(database, { writers: 24, records: 30, ms: 4000 });
+    while ((await rows()) <= ENOUGH); // a busy machine takes longer
     await eventually(async () => {
       const { unpublished, gaps } = await countUnpublished(database, 0);
       return unpublished + gaps === 0;
@@ -35,7 +41,6 @@ describe('24 concurrent writers with long transactions and rollbacks', () => {
       "select key, (headers ->> 'ce_aggregateversion')::integer as version from outbox",
     );
     const ours = log.records.map(({ key, headers }) => ({ key, version: Number(headers['ce_aggregateversion']) }));
-    expect(committed.length).toBeGreaterThan(500);
     expect(judge(committed, ours)).toEqual({ committed: committed.length, lost: 0, duplicated: 0, inverted: 0 });
     expect(relay.state.rolledBack).toBeGreaterThan(0n);
     expect(judge(committed, wrong.idAboveLast.published).lost).toBeGreaterThan(0);
