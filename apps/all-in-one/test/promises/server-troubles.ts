@@ -1,83 +1,79 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Rewrite } from '#testing';
 import { until } from '../support/product.ts';
-import { pause, type Trouble } from './trouble.ts';
+import { untilCalm, type Trouble } from './trouble.ts';
 
 /** Any process stands still, some longer than its leases last, and wakes up believing that no time has passed. */
 export const frozenProcesses: Trouble = {
   name: 'processes frozen',
   rows: 'F22 F33',
-  async disturb({ parts }, random, calm) {
-    const did: string[] = [];
-    while (!calm.aborted) {
-      await pause(300 + random.below(1_000), calm);
-      if (calm.aborted) break;
-      const part = random.pick(parts);
-      const ms = random.pick([300, 1_000, 3_000, 8_000]);
-      did.push(`${part.name} frozen for ${ms} ms`);
-      await part.freeze(ms);
-    }
-    return did;
-  },
+  disturb: ({ parts }, random, calm) =>
+    untilCalm(
+      calm,
+      () => 300 + random.below(1_000),
+      async () => {
+        const part = random.pick(parts);
+        const ms = random.pick([300, 1_000, 3_000, 8_000]);
+        await part.freeze(ms);
+        return `${part.name} frozen for ${ms} ms`;
+      },
+    ),
 };
 
 export const postgresCrashes: Trouble = {
   name: 'PostgreSQL crashes',
   rows: 'F07',
-  async disturb({ postgres, url }, random, calm) {
-    const did: string[] = [];
-    while (!calm.aborted) {
-      await pause(1_000 + random.below(2_000), calm);
-      if (calm.aborted) break;
-      const away = random.below(1_500);
-      did.push(`PostgreSQL away for ${away} ms`);
-      await postgres.crash();
-      await wait(away);
-      await postgres.comeBack();
-      await until(
-        () => fetch(`${url}/api/v1/status`),
-        ({ status }) => status === 200,
-        { within: 60_000, what: 'the console has its database again' },
-      ).catch(() => undefined); // it may be killed at this moment
-    }
-    return did;
-  },
+  disturb: ({ postgres, url }, random, calm) =>
+    untilCalm(
+      calm,
+      () => 1_000 + random.below(2_000),
+      async () => {
+        const away = random.below(1_500);
+        await postgres.crash();
+        await wait(away);
+        await postgres.comeBack();
+        await until(
+          () => fetch(`${url}/api/v1/status`),
+          ({ status }) => status === 200,
+          { within: 60_000, what: 'the console has its database again' },
+        ).catch(() => undefined); // it may be killed at this moment
+        return `PostgreSQL away for ${away} ms`;
+      },
+    ),
 };
 
 /** Only where the log is on Kafka: the broker dies without a word and comes back on its data. */
 export const kafkaCrashes: Trouble = {
   name: 'Kafka crashes',
   rows: 'F24 F27',
-  async disturb({ kafka }, random, calm) {
-    const did: string[] = [];
-    while (!calm.aborted) {
+  disturb: ({ kafka }, random, calm) =>
+    untilCalm(
+      calm,
       // long enough up, now and then, for a group to come together: with less no killed process would ever be ready again
-      await pause(3_000 + random.below(12_000), calm);
-      if (calm.aborted || kafka === undefined) break;
-      const away = random.below(3_000);
-      did.push(`Kafka away for ${away} ms`);
-      await kafka.crash();
-      await wait(away);
-      await kafka.comeBack();
-    }
-    return did;
-  },
+      () => 3_000 + random.below(12_000),
+      async () => {
+        const away = random.below(3_000);
+        await kafka!.crash();
+        await wait(away);
+        await kafka!.comeBack();
+        return `Kafka away for ${away} ms`;
+      },
+    ),
 };
 
 /** Others take every connection that PostgreSQL has, also those that the product had. */
 export const connectionsRunOut: Trouble = {
   name: 'connections run out',
   rows: 'F09',
-  async disturb({ postgres }, random, calm) {
-    const did: string[] = [];
-    while (!calm.aborted) {
-      await pause(1_000 + random.below(3_000), calm);
-      if (calm.aborted) break;
-      const ms = 500 + random.below(2_500);
-      did.push(`no connection for ${ms} ms, ${await postgres.exhaust(ms)} taken`);
-    }
-    return did;
-  },
+  disturb: ({ postgres }, random, calm) =>
+    untilCalm(
+      calm,
+      () => 1_000 + random.below(3_000),
+      async () => {
+        const ms = 500 + random.below(2_500);
+        return `no connection for ${ms} ms, ${await postgres.exhaust(ms)} taken`;
+      },
+    ),
 };
 
 const HOURS = [1, -1, 0, 25];
@@ -87,15 +83,16 @@ export const clockSteps: Trouble = {
   name: 'clocks stepped by an hour',
   rows: 'F66',
   async disturb({ clocks }, random, calm) {
-    const did: string[] = [];
-    while (!calm.aborted) {
-      await pause(1_500 + random.below(2_500), calm);
-      if (calm.aborted) break;
-      const n = random.below(clocks.length);
-      const hours = random.pick(HOURS);
-      did.push(`clock ${n} off by ${hours} h`);
-      clocks[n]!.set(hours * 3_600);
-    }
+    const did = await untilCalm(
+      calm,
+      () => 1_500 + random.below(2_500),
+      async () => {
+        const n = random.below(clocks.length);
+        const hours = random.pick(HOURS);
+        clocks[n]!.set(hours * 3_600);
+        return `clock ${n} off by ${hours} h`;
+      },
+    );
     for (const clock of clocks) clock.set(0);
     return did;
   },

@@ -18,6 +18,16 @@ export interface Trouble {
   crmGivesUp?: boolean;
 }
 
-/** Ends sooner when it is calm. */
-export const pause = (ms: number, calm: AbortSignal): Promise<void> =>
-  wait(ms, undefined, { signal: calm }).catch(() => {});
+/** Does one thing after the other, each after a pause (ms), until it is calm; resolves with what it did, in order. */
+export async function untilCalm(
+  calm: AbortSignal,
+  pauseMs: () => number,
+  act: () => Promise<string>,
+): Promise<string[]> {
+  const did: string[] = [];
+  for (;;) {
+    await wait(pauseMs(), undefined, { signal: calm }).catch(() => {});
+    if (calm.aborted) return did;
+    did.push(await act());
+  }
+}

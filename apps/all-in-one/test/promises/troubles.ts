@@ -3,7 +3,7 @@ import type { Seeded, TcpProxy } from '#testing';
 import { getJson, until } from '../support/product.ts';
 import { status } from '../support/records.ts';
 import { connectionsRunOut, frozenProcesses, postgresCrashes } from './server-troubles.ts';
-import { pause, type Trouble } from './trouble.ts';
+import { untilCalm, type Trouble } from './trouble.ts';
 
 /** How late an effect may come that we gave up: less than the settle times of `world.ts` cover. */
 export const LATE_MS = 2_000;
@@ -89,8 +89,7 @@ export const hungKey: Trouble = {
 };
 
 /** One thing after the other goes wrong on a way, each for a moment. */
-async function onTheWay(random: Seeded, proxy: TcpProxy, calm: AbortSignal): Promise<string[]> {
-  const did: string[] = [];
+function onTheWay(random: Seeded, proxy: TcpProxy, calm: AbortSignal): Promise<string[]> {
   const faults: Readonly<Record<string, () => void>> = {
     'reset all': () => proxy.reset(),
     'answers late': () => (proxy.toClient = { latencyMs: 40 }),
@@ -103,16 +102,17 @@ async function onTheWay(random: Seeded, proxy: TcpProxy, calm: AbortSignal): Pro
       proxy.reset();
     },
   };
-  while (!calm.aborted) {
-    await pause(500 + random.below(1_000), calm);
-    if (calm.aborted) break;
-    const name = random.pick(Object.keys(faults));
-    did.push(name);
-    faults[name]!();
-    await pause(100 + random.below(300), calm);
-    proxy.heal();
-  }
-  return did;
+  return untilCalm(
+    calm,
+    () => 500 + random.below(1_000),
+    async () => {
+      const name = random.pick(Object.keys(faults));
+      faults[name]!();
+      await wait(100 + random.below(300), undefined, { signal: calm }).catch(() => {});
+      proxy.heal();
+      return name;
+    },
+  );
 }
 
 export const wayToTargets: Trouble = {
