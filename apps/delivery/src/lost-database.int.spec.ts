@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Database, type Statement } from '#db';
+import { TcpProxy } from '#testing';
 import { fixture } from '../test/fixture.ts';
 import { becomes, until } from '../test/harness.ts';
 
@@ -13,8 +12,8 @@ describe('a database that does not answer', () => {
   });
 
   it('is left by every connection that hangs when its host is lost without a word, and used through new ones', async () => {
-    const way = await wayTo(at.url);
-    cleanUp.push(() => way.close());
+    const way = await TcpProxy.before(at.url);
+    cleanUp.push(() => way.proxy.close());
     const database = await Database.open({ url: way.url, name: 'lost', max: 6, queryTimeoutMs: 500, byKey: true });
     const w = await at.world();
     const engine = w.engine({ database });
@@ -29,7 +28,7 @@ describe('a database that does not answer', () => {
       return (await at.database.query(own, [engine.store.holder]))[0]?.['locked_at'];
     };
     const before = await entered();
-    way.lose();
+    way.proxy.lose();
     await becomes(w, await w.send({ key: 'meanwhile' }), 'DELIVERED', 15_000);
     await until('a session that works says that the process lives', async () => {
       const now = await entered();
@@ -71,35 +70,4 @@ function withoutKeeping(real: Database, instead: () => Promise<never>): Database
       return typeof found === 'function' ? (found.bind(real) as unknown) : found;
     },
   });
-}
-
-/** A way to a server whose host can be lost: what is open then stays open and silent, what is opened after that works. */
-async function wayTo(url: string): Promise<{ url: string; lose(): void; close(): void }> {
-  const to = new URL(url);
-  const pairs = new Set<[Socket, Socket]>();
-  const all = new Set<Socket>();
-  const server = createServer((client) => {
-    const there = connect(Number(to.port), to.hostname);
-    for (const socket of [client, there]) all.add(socket.on('error', () => {}));
-    client.pipe(there).pipe(client);
-    pairs.add([client, there]);
-  });
-  await once(server.listen(0, '127.0.0.1'), 'listening');
-  const port = (server.address() as AddressInfo).port;
-  return {
-    url: url.replace(`:${to.port}/`, `:${port}/`),
-    lose: () => {
-      for (const [client, there] of pairs) {
-        client.unpipe(there);
-        there.unpipe(client);
-        there.resetAndDestroy();
-        client.resume(); // read and thrown away
-      }
-      pairs.clear();
-    },
-    close: () => {
-      server.close();
-      for (const socket of all) socket.destroy();
-    },
-  };
 }

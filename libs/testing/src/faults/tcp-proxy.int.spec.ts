@@ -111,6 +111,19 @@ describe('the TCP proxy', () => {
     else expect([heard(), caller.got]).toEqual(['0123456789', '0123456']);
   });
 
+  it('loses the host: what is open stays open and hears nothing more, what is opened later works', async () => {
+    const { proxy, dial } = await echoing();
+    const before = dial();
+    before.socket.write('a');
+    await before.hears('a');
+    proxy.lose();
+    before.socket.write('b');
+    const after = dial();
+    after.socket.write('c');
+    await after.hears('c');
+    expect([before.got, before.socket.destroyed]).toEqual(['a', false]);
+  });
+
   it('refuses while it is down, and lets open connections be', async () => {
     const { proxy, dial } = await echoing();
     const before = dial();

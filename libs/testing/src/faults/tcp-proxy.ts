@@ -11,6 +11,8 @@ export interface Loss {
   away?: boolean;
 }
 
+const SILENT: Weather = { swallow: true };
+
 /**
  * A TCP way to 127.0.0.1 that can be disturbed while it is used; without orders it passes everything on. One per hop:
  * PostgreSQL, a broker, an ERP, a registry. `toServer` and `toClient` are the weather of the two directions.
@@ -26,6 +28,7 @@ export class TcpProxy {
   readonly port: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #losing = new Set<() => void>();
 
   private constructor(server: Server) {
     this.#server = server;
@@ -55,6 +58,11 @@ export class TcpProxy {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
+  /** As if the server's host were lost without a word: what is open stays open and silent to the client, what is opened later works. */
+  lose(): void {
+    for (const lose of this.#losing) lose();
+  }
+
   /** Fair weather again. What was swallowed stays lost; connections that hang stay open until `reset()`. */
   heal(): void {
     this.toServer = {};
@@ -78,9 +86,15 @@ export class TcpProxy {
       client.resetAndDestroy();
       server.resetAndDestroy();
     };
+    let lost = false;
+    const lose = (): void => {
+      lost = true;
+      server.resetAndDestroy();
+    };
+    this.#losing.add(lose);
     let answerLost: Loss | undefined;
     const request: Direction = {
-      weather: () => this.toServer,
+      weather: () => (lost ? SILENT : this.toServer),
       reset: both,
       inspect: (seen) => {
         if (this.next === undefined || !seen.includes(this.next.sees)) return 'pass';
@@ -92,7 +106,7 @@ export class TcpProxy {
       remember: () => (this.next?.sees.length ?? 1) - 1,
     };
     const answer: Direction = {
-      weather: () => this.toClient,
+      weather: () => (lost ? SILENT : this.toClient),
       reset: () => {
         if (answerLost?.away) this.down = true;
         if (answerLost?.away) this.reset();
@@ -103,8 +117,13 @@ export class TcpProxy {
     };
     new Wire(client, server, request);
     new Wire(server, client, answer);
-    client.on('close', () => server.destroy());
-    server.on('close', () => client.destroy());
+    client.on('close', () => {
+      this.#losing.delete(lose);
+      server.destroy();
+    });
+    server.on('close', () => {
+      if (!lost) client.destroy();
+    });
   }
 
   #keep(socket: Socket): Socket {

@@ -34,7 +34,7 @@ export class Wire {
       for await (const piece of from as AsyncIterable<Buffer>) if (!(await this.#pass(piece, to, direction))) return;
       if (!direction.weather().swallow) to.end();
     } catch {
-      to.destroy(); // one side was reset: so is the other
+      if (!direction.weather().swallow) to.destroy(); // one side was reset: so is the other
     }
   }
 
