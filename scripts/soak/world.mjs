@@ -40,6 +40,9 @@ export const getJson = async (url) => {
   return response.json();
 };
 
+/** What Node allows itself in a container of 512 MiB, which `k8s/base` gives each stage, and what the image sets. */
+const LIKE_THE_IMAGE = '--max-old-space-size=256 --max-semi-space-size=16';
+
 export async function startWorld() {
   const folder = mkdtempSync(join(tmpdir(), 'crossdock-soak-'));
   chmodSync(folder, 0o755);
@@ -60,6 +63,7 @@ export async function startWorld() {
     CROSSDOCK_SANDBOX_PORT: String(sandboxPort),
     CROSSDOCK_POSTGRES_PORT: String(await freePort()),
     CROSSDOCK_LOG_LEVEL: 'error',
+    NODE_OPTIONS: LIKE_THE_IMAGE,
   };
   const run = (args, more = {}) => {
     const child = spawn(process.execPath, [join(root, 'dist/apps/cli/src/main.js'), ...args], {
