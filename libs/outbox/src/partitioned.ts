@@ -33,7 +33,9 @@ const partitionsOf = (table: string): string => `
 
 /**
  * Makes the next partition in time, so that no row falls into the default one; the names of what it made. PostgreSQL refuses a
- * partition while the default one holds rows of its range (a sequence was set ahead, or nobody made one in time): those move.
+ * partition while the default one holds rows of its range (a sequence was set ahead, or nobody made one in time): then the default
+ * one becomes that partition, as far as its rows go, and an empty one takes its place. Whoever uses the table waits while it is
+ * looked through, once: 2 s for two million attempts (1.4 GB). Moving them instead took 22 s.
  */
 export async function extendPartitions(database: Database, of: Partitioned): Promise<string[]> {
   const isNear = async (db: Queryable): Promise<boolean> => {
@@ -43,26 +45,36 @@ export async function extendPartitions(database: Database, of: Partitioned): Pro
   if (!(await isNear(database))) return [];
   return inTurn(database, of, async (tx) => {
     const made: string[] = [];
-    if (!(await isNear(tx))) return made; // somebody else was first
-    let { end } = (await list(tx, of)).at(-1)!;
-    const [sequence] = await tx.query<{ last_value: bigint }>(`select last_value from ${SCHEMA}.${of.sequence}`);
-    const parent = `${SCHEMA}.${of.table}`;
-    await tx.query(`lock table ${parent}_default in access exclusive mode`); // nothing strays while we move
-    while (sequence!.last_value + of.ahead >= end) {
-      const name = `${of.table}_${(end - 1n) / of.size + 1n}`;
-      // attached, not created in place: that would lock out every insert until the longest transaction has ended
-      await tx.query(`create table ${SCHEMA}.${name} (like ${parent} including defaults including indexes)`);
-      const move = `
-        with strayed as (delete from ${parent}_default where ${of.column} >= $1 and ${of.column} < $2 returning *)
-        insert into ${SCHEMA}.${name} select * from strayed`;
-      await tx.query({ text: move, timeoutMs: UPKEEP_TIMEOUT_MS }, [end, end + of.size]);
-      const attach = `alter table ${parent} attach partition ${SCHEMA}.${name} for values from (${end}) to (${end + of.size})`;
-      await tx.query({ text: attach, timeoutMs: UPKEEP_TIMEOUT_MS }); // looks through the default one
-      end += of.size;
-      made.push(name);
-    }
+    while (await isNear(tx)) made.push(await makeNext(tx, of)); // not at all if somebody else was first
     return made;
   });
+}
+
+async function makeNext(tx: Transaction, of: Partitioned): Promise<string> {
+  const start = (await list(tx, of)).at(-1)!.end;
+  const parent = `${SCHEMA}.${of.table}`;
+  const name = `${of.table}_${(start - 1n) / of.size + 1n}`;
+  const newest = async (): Promise<bigint | null> => {
+    const last = `select max(${of.column}) as id from ${parent}_default where ${of.column} >= $1`;
+    return (await tx.query<{ id: bigint | null }>(last, [start]))[0]!.id;
+  };
+  const attach = (end: bigint): Promise<unknown> => {
+    const text = `alter table ${parent} attach partition ${SCHEMA}.${name} for values from (${start}) to (${end})`;
+    return tx.query({ text, timeoutMs: UPKEEP_TIMEOUT_MS }); // looks for rows of the range, or outside it
+  };
+  if ((await newest()) === null) {
+    // attached, not created in place: that would lock out every insert until the longest transaction has ended
+    await tx.query(`create table ${SCHEMA}.${name} (like ${parent} including defaults including indexes)`);
+    await attach(start + of.size);
+    return name;
+  }
+  await tx.query(`lock table only ${parent} in access exclusive mode`); // nothing strays any more
+  const end = (((await newest())! - 1n) / of.size + 1n) * of.size + 1n;
+  await tx.query(`alter table ${parent} detach partition ${parent}_default`);
+  await tx.query(`alter table ${parent}_default rename to ${name}`);
+  await attach(end);
+  await tx.query(`create table ${parent}_default partition of ${parent} default`);
+  return name;
 }
 
 /** Whether nothing of the partition is needed any more. */

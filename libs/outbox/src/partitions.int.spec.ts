@@ -43,16 +43,38 @@ describe('the partitions of the outbox', () => {
     expect(await home(5_000_001n)).toBe('outbox_2');
   });
 
-  it('take in what strayed into the default one before they are attached, and lose nothing of it', async () => {
+  it('begin with the default one if rows strayed into it: none is moved, and an empty one takes its place', async () => {
+    const rows = (): Promise<unknown> =>
+      clone.database.query('select id, xmin::text, ctid::text from outbox order by id');
     await insert(5_000_001n);
     await insert(12_000_000n);
     await insert(15_000_001n);
     expect(await home(5_000_001n)).toBe('outbox_default');
+    const before = await rows();
     await clone.database.query("select setval('outbox_id', 12000000)");
-    expect(await extendOutbox(clone.database)).toEqual(['outbox_2', 'outbox_3']);
-    expect(await home(5_000_001n)).toBe('outbox_2');
-    expect(await home(12_000_000n)).toBe('outbox_3');
-    expect(await home(15_000_001n)).toBe('outbox_default');
+    expect(await extendOutbox(clone.database)).toEqual(['outbox_2']);
+    expect(await rows()).toEqual(before);
+    for (const id of [5_000_001n, 12_000_000n, 15_000_001n]) expect(await home(id)).toBe('outbox_2');
+    await insert(19_999_999n);
+    expect(await home(19_999_999n)).toBe('outbox_2');
+    await clone.database.query("select setval('outbox_id', 19999999)");
+    expect(await extendOutbox(clone.database)).toEqual(['outbox_5']);
+    await insert(20_000_001n);
+    expect(await home(20_000_001n)).toBe('outbox_5');
+    await insert(25_000_001n);
+    expect(await home(25_000_001n)).toBe('outbox_default');
+  });
+
+  it('give way to a transaction that stays open, and are made when it has ended', async () => {
+    await insert(5_000_001n);
+    await clone.database.query("select setval('outbox_id', 5000001)");
+    await clone.database.transaction(async (tx) => {
+      await tx.query('select 1 from outbox limit 1');
+      await expect(extendOutbox(clone.database)).rejects.toMatchObject({ code: '55P03' });
+    });
+    await insert(5_000_002n);
+    expect(await extendOutbox(clone.database)).toEqual(['outbox_2']);
+    expect(await home(5_000_002n)).toBe('outbox_2');
   });
 
   it('are dropped when published, old and finished, and not before', async () => {
