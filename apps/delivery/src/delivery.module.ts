@@ -13,6 +13,7 @@ import {
 import { openTarget, targets as connectors } from '#connectors';
 import { Database, QUERY_TIMEOUT_MS } from '#db';
 import { openEventLog } from '#event-log';
+import { startUpkeep } from '#outbox';
 import {
   CONFIGURATION,
   ENVIRONMENT,
@@ -27,6 +28,7 @@ import {
 import { confluentRegistry, fileRegistry, loadSchemas, type SchemaSet } from '#schema';
 import { DELIVERY, DeliveryController } from './delivery.controller.ts';
 import { DeliveryService } from './delivery.service.ts';
+import { extendDeliveries } from './partitions.ts';
 
 const DATABASE = Symbol('database of delivery');
 const ORDERS_DATABASE = Symbol('database of the orders of delivery');
@@ -125,6 +127,7 @@ export class DeliveryModule implements OnApplicationBootstrap, OnApplicationShut
   readonly #delivery: DeliveryService;
   readonly #stopping = new AbortController();
   #started: Promise<boolean> = Promise.resolve(false);
+  #stopUpkeep: (() => Promise<void>) | undefined;
 
   constructor(
     @Inject(DATABASE) database: Database,
@@ -143,6 +146,10 @@ export class DeliveryModule implements OnApplicationBootstrap, OnApplicationShut
 
   /** A schema registry that is away delays what is sent, not what starts beside delivery in one process. */
   async onApplicationBootstrap(): Promise<void> {
+    this.#stopUpkeep = startUpkeep({
+      extend: () => extendDeliveries(this.#database),
+      surprised: (err) => log.warn({ err }, 'the upkeep of revisions and attempts is tried again in a minute'),
+    });
     const wait = (error: unknown): void => {
       if (!(error instanceof CrossdockError) || !error.retryable) throw error;
       log.warn({ err: error }, 'waiting for the schema registry before anything is sent');
@@ -176,6 +183,7 @@ export class DeliveryModule implements OnApplicationBootstrap, OnApplicationShut
   async onApplicationShutdown(): Promise<void> {
     this.#stopping.abort();
     if (await this.#started) await this.#delivery.stop();
+    await this.#stopUpkeep?.();
     await this.#eventLog.close();
     await this.#ordersDatabase.close();
     await this.#database.close();

@@ -24,7 +24,8 @@ export interface Partition {
 
 const partitionsOf = (table: string): string => `
   select child.relname as name,
-    (regexp_match(pg_get_expr(child.relpartbound, child.oid), 'TO \\(''?(\\d+)'))[1]::bigint as "end"
+    (regexp_match(pg_get_expr(child.relpartbound, child.oid), 'TO \\(''?(\\d+)'))[1]::bigint as "end",
+    'with (' || array_to_string(child.reloptions, ', ') || ')' as settings
   from pg_inherits
   join pg_class as child on child.oid = pg_inherits.inhrelid
   where pg_inherits.inhparent = '${SCHEMA}.${table}'::regclass
@@ -51,7 +52,7 @@ export async function extendPartitions(database: Database, of: Partitioned): Pro
 }
 
 async function makeNext(tx: Transaction, of: Partitioned): Promise<string> {
-  const start = (await list(tx, of)).at(-1)!.end;
+  const { end: start, settings } = (await list(tx, of)).at(-1)!;
   const parent = `${SCHEMA}.${of.table}`;
   const name = `${of.table}_${(start - 1n) / of.size + 1n}`;
   const newest = async (): Promise<bigint | null> => {
@@ -63,8 +64,9 @@ async function makeNext(tx: Transaction, of: Partitioned): Promise<string> {
     return tx.query({ text, timeoutMs: UPKEEP_TIMEOUT_MS }); // looks for rows of the range, or outside it
   };
   if ((await newest()) === null) {
-    // attached, not created in place: that would lock out every insert until the longest transaction has ended
-    await tx.query(`create table ${SCHEMA}.${name} (like ${parent} including defaults including indexes)`);
+    // attached, not created in place: that would lock out every insert until the longest transaction has ended; `like` leaves out
+    // what is set on the table (fillfactor)
+    await tx.query(`create table ${SCHEMA}.${name} (like ${parent} including all) ${settings ?? ''}`);
     await attach(start + of.size);
     return name;
   }
@@ -73,7 +75,7 @@ async function makeNext(tx: Transaction, of: Partitioned): Promise<string> {
   await tx.query(`alter table ${parent} detach partition ${parent}_default`);
   await tx.query(`alter table ${parent}_default rename to ${name}`);
   await attach(end);
-  await tx.query(`create table ${parent}_default partition of ${parent} default`);
+  await tx.query(`create table ${parent}_default partition of ${parent} default ${settings ?? ''}`);
   return name;
 }
 
@@ -123,8 +125,8 @@ function drop(
   });
 }
 
-async function list(db: Queryable, { table }: Partitioned): Promise<Partition[]> {
-  const rows = await db.query<{ name: string; end: bigint }>(partitionsOf(table));
+async function list(db: Queryable, { table }: Partitioned): Promise<(Partition & { settings: string | null })[]> {
+  const rows = await db.query<{ name: string; end: bigint; settings: string | null }>(partitionsOf(table));
   return rows.map((row, at) => ({ ...row, start: rows[at - 1]?.end ?? 0n }));
 }
 

@@ -5,8 +5,8 @@ const PRUNE_EVERY = 60;
 export interface Upkeep {
   /** makes partitions in time: now and every minute */
   extend(): Promise<unknown>;
-  /** drops what is not needed any more: now and every hour */
-  prune(): Promise<unknown>;
+  /** drops what is not needed any more: now and every hour; without it nothing is dropped */
+  prune?(): Promise<unknown>;
   /** a round that did not get through is tried again in a minute */
   surprised(cause: unknown): void;
 }
@@ -21,7 +21,7 @@ export function startUpkeep({ extend, prune, surprised }: Upkeep): () => Promise
   const round = async (): Promise<void> => {
     try {
       await extend();
-      if (rounds++ % PRUNE_EVERY === 0) await prune();
+      if (rounds++ % PRUNE_EVERY === 0) await prune?.();
     } catch (error) {
       surprised(error);
     }

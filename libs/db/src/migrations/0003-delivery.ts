@@ -3,7 +3,7 @@ import { DELIVERY_STATUSES, ERROR_CLASSES, FINISHED, TRANSITIONS } from '#contra
 
 /**
  * Deliveries, their attempts, lanes and what they wait for. Only delivery writes here; console writes `command` rows and
- * reads. Narrow tables that are never pruned: `delivery_key`, `applied`, `xref`. Partitioned and pruned: payloads, attempts.
+ * reads. No history is pruned; what grows fastest is partitioned: revisions, attempts.
  */
 export class Delivery0003 implements MigrationInterface {
   name = 'Delivery1763900000003';
@@ -114,7 +114,7 @@ export class Delivery0003 implements MigrationInterface {
         primary key (event_id, flow)
       );
 
-      -- What is to be sent, per revision: the mapped document with its open fields. Partitioned, pruned with the delivery.
+      -- What is to be sent, per revision: the mapped document with its open fields. Kept as long as the delivery.
       create table revision (
         delivery_id bigint not null,
         n           integer not null,
