@@ -57,6 +57,17 @@ export async function oldestRow(db: Queryable): Promise<bigint> {
   return row!.id;
 }
 
+const NEWEST: Statement = {
+  name: 'outbox-newest',
+  text: `select coalesce(max(id), 0)::bigint as id from ${SCHEMA}.outbox`,
+};
+
+/** The last id that is committed now. */
+export async function newestRow(db: Queryable): Promise<bigint> {
+  const [row] = await db.query<{ id: bigint }>(NEWEST);
+  return row!.id;
+}
+
 const ROWS: Statement = {
   name: 'outbox-rows',
   text: `

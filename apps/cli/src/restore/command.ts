@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { acceptHistory, readHistory } from '#db';
 import { EXIT, type Command, type Io } from '../io.ts';
 import { table } from '../commands/text.ts';
+import { leftOver, notTakenIn } from './left-over.ts';
 import { lookForAll, type Verdict } from './look.ts';
 import { isDoubted, makeReport, type Report } from './report.ts';
 import { openSurroundings, type Surroundings } from './surroundings.ts';
@@ -86,12 +87,12 @@ async function report(at: Surroundings, io: Io, { json }: Given): Promise<number
   const made = await makeReport(at);
   if (json) io.out(JSON.stringify(made));
   else for (const line of inWords(made)) io.out(line);
-  return made.deliveries.counts.failed > 0 || made.events?.takenIn === false ? EXIT.partly : EXIT.ok;
+  return made.deliveries.counts.failed > 0 || notTakenIn(made.left) !== undefined ? EXIT.partly : EXIT.ok;
 }
 
 const UNREMARKABLE: ReadonlySet<Verdict> = new Set(['absent', 'repeatable', 'dead']);
 
-function inWords({ reason, missing, events, deliveries }: Report): string[] {
+function inWords({ reason, missing, events, left, deliveries }: Report): string[] {
   const { counts, findings } = deliveries;
   const lines = [
     `doubted: ${reason}`,
@@ -100,10 +101,8 @@ function inWords({ reason, missing, events, deliveries }: Report): string[] {
       ? 'event log: restored with the database, it holds nothing more: have the sources send again what they sent since then'
       : `event log: ${events.putBack} events were not in the database; they are back in the outbox, with their ids and versions`,
   ];
-  if (events?.takenIn === false)
-    lines.push(
-      'not all of it is taken in yet: see that relay, mapper and delivery run (they send nothing), and report again',
-    );
+  const waiting = notTakenIn(left);
+  if (waiting !== undefined) lines.push(waiting);
   lines.push(
     `not delivered as far as the database knows: ${counts.found} are at the target and will be adopted, ${counts.absent} are not ` +
       `there and will be sent, ${counts.repeatable} are repeats that the target knows, ${counts.update} are updates, ` +
@@ -134,6 +133,11 @@ async function accept(at: Surroundings, io: Io, { json, holdUpdates, lookDays }:
   if (state !== 'doubted' || reportedAt === null) {
     const why = state === 'doubted' ? 'nobody has looked yet: crossdock restore report' : 'there is nothing to accept';
     io.err(`crossdock restore: ${why}`);
+    return EXIT.failed;
+  }
+  const waiting = notTakenIn(await leftOver(at.database, at.takeInMs));
+  if (waiting !== undefined) {
+    io.err(`crossdock restore: ${waiting}`);
     return EXIT.failed;
   }
   const looked = await lookForAll(at.database, at.targets);

@@ -92,6 +92,7 @@ describe('crossdock restore', () => {
       log,
       configuration: undefined as unknown as Configuration,
       targets: new Map([['main-erp', target]]),
+      takeInMs: 0,
       close: () => Promise.resolve(),
     };
   };
@@ -379,6 +380,33 @@ describe('crossdock restore', () => {
     expect((await readHistory(clone.database)).state).toBe('doubted');
     answers.clear();
     expect(await run('report')).toBe(EXIT.ok);
+    expect(await run('accept')).toBe(EXIT.ok);
+  });
+
+  it('does not go on while events are not taken in: nobody would look for what became of them', async () => {
+    const missing = await given.event(clone.database, { recordId: 'late', entity: 'order' });
+    await doubt();
+    expect(await run('report')).toBe(EXIT.partly);
+    expect(printed.join('\n')).toMatch(/not all of it is taken in yet \(crm\.order\.v1: 1\)/);
+    expect(await run('accept')).toBe(EXIT.failed);
+    expect(printed.join('\n')).toMatch(/not all of it is taken in yet \(crm\.order\.v1: 1\)/);
+    expect((await readHistory(clone.database)).state).toBe('doubted');
+    const task = { flow: 'orders', connection: 'main-erp', document: 'task', fanOut: 2 };
+    const first = await given.delivery(clone.database, missing, task);
+    expect(await run('accept')).toBe(EXIT.failed); // one of two
+    const second = await given.delivery(clone.database, missing, { ...task, flow: 'tasks' });
+    expect(await run('accept')).toBe(EXIT.ok);
+    expect([await statusOf(first), await statusOf(second)]).toEqual(['HELD_REVIEW', 'HELD_REVIEW']);
+  });
+
+  it('does not go on while something received before the report is no event yet', async () => {
+    const { capturedId } = await given.captured(clone.database, { status: 'waiting', age: 60 });
+    await doubt();
+    expect(await run('report')).toBe(EXIT.ok); // nothing becomes an event before there is a report
+    expect(await run('accept')).toBe(EXIT.failed);
+    expect(printed.join('\n')).toMatch(/\(received: 1\)/);
+    await clone.database.query("update captured set status = 'rejected' where id = $1", [capturedId]);
+    await given.captured(clone.database, { status: 'waiting' }); // a source that repeats now: it is looked for as it comes
     expect(await run('accept')).toBe(EXIT.ok);
   });
 

@@ -13,6 +13,8 @@ export interface Surroundings {
   log: EventLog | undefined;
   configuration: Configuration;
   targets: ReadonlyMap<string, Target>;
+  /** how long the stages get to take in what is left, ms; default a minute */
+  takeInMs?: number;
   close(): Promise<void>;
 }
 
