@@ -86,6 +86,37 @@ describe('orders of people', () => {
     await orders.stop();
   });
 
+  it('keeps a newer version back until a person has said what became of the older one, in whatever words', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    for (const [key, as, sent] of [
+      ['there', 'applied', 'update'],
+      ['not-there', 'not-applied', 'create'],
+    ] as const) {
+      w.target.fault({ do: as === 'applied' ? 'apply-and-hang' : 'hang' });
+      const first = await w.send({ document: 'task', key, version: 1 });
+      await becomes(w, first, 'PARKED');
+      const second = await w.send({ document: 'task', key, version: 2 });
+      await until('the lane rests', async () => {
+        const lanes = await w.database.query(
+          'select 1 from lane where connection = $1 and (due_at is not null or wake)',
+          [w.connection.name],
+        );
+        return lanes.length === 0;
+      });
+      expect(await w.status(second)).toBe('PENDING');
+      const targetId = w.target.records('task', `t:e:${key}`)[0]?.id;
+      await until('the order is taken', async () => {
+        const { status } = await orders.on(first, 'resolve', { as, targetId });
+        return status === 'done';
+      });
+      await becomes(w, second, 'DELIVERED');
+      expect(w.target.applied.at(-1)).toMatchObject({ operation: sent, body: '{"a":2}' });
+      expect(w.target.records('task', `t:e:${key}`)).toHaveLength(1);
+    }
+    await orders.stop();
+  });
+
   it('pauses and resumes a flow', async () => {
     const w = await at.running();
     const orders = await order(w);

@@ -155,6 +155,8 @@ function adviceFor(delivery: DeliveryDetail): string {
     case 'HELD_PERIOD':
       return `open the period in ${delivery.target}: it is tried again within the hour, or at once: crossdock retry ${id} --reason "..."`;
     case 'HELD_REVIEW':
+      if (delivery.errorClass === 'UNKNOWN_OUTCOME')
+        return `look into ${delivery.target}, then: crossdock resolve ${id} --as applied --target-id ..., or send it: crossdock retry ${id} --reason "..."`;
       return `somebody has to decide: crossdock retry ${id} --reason "..." sends it`;
     case 'RETRY_WAIT':
     case 'PENDING':

@@ -6,7 +6,7 @@ import { leftOver, notTakenIn } from './left-over.ts';
 import { lookForAll, type Verdict } from './look.ts';
 import { isDoubted, makeReport, type Report } from './report.ts';
 import { openSurroundings, type Surroundings } from './surroundings.ts';
-import { hold } from './unfinished.ts';
+import { hold, type Why } from './unfinished.ts';
 
 /** A week for late repeats of sources, and the longest that people take to notice. */
 const LOOK_DAYS = 30;
@@ -128,6 +128,18 @@ function inWords({ reason, missing, events, left, deliveries }: Report): string[
   return lines;
 }
 
+const UNKNOWABLE: Why = {
+  reason: 'may be at the target since before the restore, and it cannot be asked',
+  errorClass: 'UNKNOWN_OUTCOME',
+  doubts: 'find-out',
+};
+/** A newer version replaces it, as it does at the target. */
+const OLDER: Why = {
+  reason: 'may be older than the target: the database was restored',
+  errorClass: null,
+  doubts: 'park',
+};
+
 async function accept(at: Surroundings, io: Io, { json, holdUpdates, lookDays }: Given): Promise<number> {
   const { state, reportedAt } = await readHistory(at.database);
   if (state !== 'doubted' || reportedAt === null) {
@@ -145,10 +157,8 @@ async function accept(at: Surroundings, io: Io, { json, holdUpdates, lookDays }:
     io.err(`crossdock restore: ${looked.counts.failed} looks failed; nothing is sent on a guess: report again`);
     return EXIT.failed;
   }
-  const reason = 'may be at the target since before the restore, and it cannot be asked';
-  const held = await hold(at.database, looked.unknowable, reason, 'find-out');
-  const older = 'may be older than the target: the database was restored';
-  const updates = holdUpdates ? await hold(at.database, looked.updates, older, 'park') : 0;
+  const held = await hold(at.database, looked.unknowable, UNKNOWABLE);
+  const updates = holdUpdates ? await hold(at.database, looked.updates, OLDER) : 0;
   const generation = await acceptHistory(at.database, lookDays);
   if (json) io.out(JSON.stringify({ generation, held, updates, lookDays }));
   else {

@@ -230,6 +230,10 @@ describe('crossdock restore', () => {
       for (const id of [task, entry]) {
         expect(await statusOf(id)).toBe('HELD_REVIEW');
         expect(await reviewOf(id)).toMatch(/may be at the target/);
+        // by which delivery knows that nothing newer of the record may go out meanwhile
+        expect(await clone.database.query('select error_class from delivery where id = $1', [id])).toEqual([
+          { error_class: 'UNKNOWN_OUTCOME' },
+        ]);
       }
       expect(
         await clone.database.query(

@@ -1,4 +1,4 @@
-import { FINISHED, type DeliveryStatus } from '#contracts';
+import { FINISHED, type DeliveryStatus, type ErrorClass } from '#contracts';
 import { SCHEMA, type Database, type Transaction } from '#db';
 
 /** A document or a withdrawal that the database holds for not delivered, with what it knows of the record. */
@@ -70,7 +70,7 @@ const SET_FREE = `
 /** As a settle would, and whatever stood in its way goes: that may have been out of the way before the restore. */
 const HOLD = `
   update ${SCHEMA}.delivery d set status = 'HELD_REVIEW', review = ${REVIEW}, next_attempt_at = null, waiting_for = null,
-    error_class = null, error = null, finished_at = null, changed_at = clock_timestamp()
+    error_class = $3, error = null, finished_at = null, changed_at = clock_timestamp()
   from ${SCHEMA}.lane l
   where l.id = d.lane_id and d.id = any($1::bigint[]) and d.ended is null and d.status <> 'DEAD' and not ${IN_DOUBT}
   returning d.id`;
@@ -93,6 +93,13 @@ const PARK = `
 /** So many in one transaction: each locks a lane. */
 const AT_ONCE = 1_000;
 
+export interface Why {
+  reason: string;
+  /** UNKNOWN_OUTCOME: nothing newer of its record is sent before a person has looked */
+  errorClass: ErrorClass | null;
+  doubts: 'find-out' | 'park';
+}
+
 /**
  * Holds deliveries for a person, whatever they wait for: what moves by itself (the hour of a closed period, a reference that is
  * bound) would be sent without anybody's word. Only dead letters stay, which nothing but a person moves. What is in
@@ -100,30 +107,20 @@ const AT_ONCE = 1_000;
  *
  * Answers how many. Only while nothing is sent: it takes no lane's token.
  */
-export async function hold(
-  database: Database,
-  ids: readonly bigint[],
-  reason: string,
-  doubts: 'find-out' | 'park',
-): Promise<number> {
+export async function hold(database: Database, ids: readonly bigint[], why: Why): Promise<number> {
   let held = 0;
   for (let at = 0; at < ids.length; at += AT_ONCE) {
     const some = ids.slice(at, at + AT_ONCE);
-    held += await database.transaction((tx) => holdSome(tx, some, reason, doubts));
+    held += await database.transaction((tx) => holdSome(tx, some, why));
   }
   return held;
 }
 
-async function holdSome(
-  tx: Transaction,
-  ids: readonly bigint[],
-  reason: string,
-  doubts: 'find-out' | 'park',
-): Promise<number> {
+async function holdSome(tx: Transaction, ids: readonly bigint[], { reason, errorClass, doubts }: Why): Promise<number> {
   await tx.query(LOCK_LANES, [ids]);
   await tx.query(STOP_WAITING, [ids]);
   await tx.query(SET_FREE, [ids]);
-  const held = await tx.query(HOLD, [ids, reason]);
+  const held = await tx.query(HOLD, [ids, reason, errorClass]);
   const doubtful = await tx.query(doubts === 'park' ? PARK : HOLD_AFTER_DOUBT, [ids, reason]);
   return held.length + doubtful.length;
 }

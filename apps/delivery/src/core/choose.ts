@@ -10,7 +10,8 @@ export type Choice =
  * Picks the one delivery of a lane that may be worked on.
  *
  * - an open doubt stops everything else of the lane
- * - `state`: the newest waiting version, markers included; never past a parked newer one
+ * - `state`: the newest waiting version, markers included; never past a parked newer one, nor past any that a restore has left
+ *   for a person because it may be at the target: that is a doubt without an attempt
  * - `fact`: strictly the oldest unfinished; held, parked or dead it stops the lane
  *
  * `open` holds at least those of the lane's unfinished deliveries that the load statement hands over.
@@ -26,12 +27,17 @@ export function choose(
     if (doubtful === undefined) return { do: 'wait', dueAt: null };
     return { do: 'resolve', delivery: doubtful };
   }
+  if (open.some(mayBeThere)) return { do: 'wait', dueAt: null };
   const head = nature === 'state' ? newest(open) : oldest(open);
   if (head === undefined || !mayStart(head)) return { do: 'wait', dueAt: null };
   if (head.flowPaused) return { do: 'wait', dueAt: null };
   if (head.nextAttemptAt !== null && head.nextAttemptAt > now) return { do: 'wait', dueAt: head.nextAttemptAt };
   return { do: 'try', delivery: head };
 }
+
+/** What `crossdock restore accept` holds, because it can be neither repeated nor looked up. */
+export const mayBeThere = ({ status, errorClass }: Delivery): boolean =>
+  status === 'HELD_REVIEW' && errorClass === 'UNKNOWN_OUTCOME';
 
 /** These start only where the settle gave them a time: the hourly try of what may heal by itself, a closed period included. */
 function mayStart(delivery: Delivery): boolean {

@@ -1,4 +1,5 @@
 import type { DeliveryStatus, DocumentDeclaration } from '#contracts';
+import { mayBeThere } from './choose.ts';
 import type { Delivery, Lane } from './lane.ts';
 
 /** Statuses in which nothing of a delivery is out and nothing of it took effect: people and replays may change it. */
@@ -39,7 +40,7 @@ const nothing = (why: string): Revising => ({ do: 'nothing', why });
 /**
  * A replayed event by what it finds (pipeline.md section 7):
  *
- *     open doubt or in flight ────────────────────────────────────> nothing
+ *     open doubt or in flight, may be there since a restore ──────> nothing
  *     waiting, held, parked, dead ── new content ─────────────────> new revision
  *     delivered state, still the newest, resend asked ── differs ─> new revision
  *     delivered fact with reversals, the one that is posted, same ─> new revision: reverses, then posts
@@ -50,6 +51,8 @@ const nothing = (why: string): Revising => ({ do: 'nothing', why });
 export function replay(met: Met, replayed: Replayed): Revising {
   const { lane, delivery, declaration, newer } = met;
   if (lane.doubt !== null) return nothing('a request of this record is open or in doubt');
+  if (mayBeThere(delivery))
+    return nothing('it may be at the target since before the restore: look there, then resolve or retry it');
   if (WAITING.has(delivery.status)) {
     if (replayed.same) return nothing(`its content is the same, and it is ${delivery.status}: retry it`);
     if (delivery.reversed && replayed.kind === 'ignored')

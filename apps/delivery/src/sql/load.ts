@@ -58,7 +58,7 @@ const OF_DELIVERY = `id, document_id, flow, kind, status, aggregate_version, sou
 
 /**
  * The lanes $1, just claimed, with what may be worked on: the delivery in doubt alone if there is one; of a `state` the
- * newest waiting and the newest parked; of a fact (document types $2) the oldest unfinished. A statement of its own after
+ * newest waiting and the newest parked, or one that is held because it may be at the target; of a fact (document types $2) the oldest unfinished. A statement of its own after
  * the claim: its snapshot must be younger than the reset of `wake`, else an arrival between the two would be forgotten.
  */
 export const LOAD: Statement = {
@@ -78,8 +78,8 @@ select ${LANE_AND_DELIVERY}
     union all
     (select ${OF_DELIVERY}, true from delivery
       where lane_id = l.id and l.doubt is null and l.document <> all($2::text[])
-        and ${UNFINISHED} and status = 'PARKED'
-      order by coalesce(source_version, -1) desc, aggregate_version desc limit 1)
+        and ${UNFINISHED} and (status = 'PARKED' or (status = 'HELD_REVIEW' and error_class = 'UNKNOWN_OUTCOME'))
+      order by status = 'HELD_REVIEW' desc, coalesce(source_version, -1) desc, aggregate_version desc limit 1)
     union all
     -- facts strictly in the order of arrival; the second one says whether more waits behind the first, without its body
     (select ${OF_DELIVERY}, rank() over (order by aggregate_version) = 1 from delivery

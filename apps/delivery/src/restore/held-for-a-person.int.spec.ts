@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { fixture } from '../../test/fixture.ts';
+import { becomes, recordOf, until, type World } from '../../test/harness.ts';
+import { order } from '../../test/order.ts';
+
+const at = fixture();
+let orders: Awaited<ReturnType<typeof order>> | undefined;
+afterEach(() => orders?.stop());
+
+/** A version that the backup has unsent, as `crossdock restore accept` marks what can be neither repeated nor looked up. */
+async function held(w: World): Promise<string> {
+  const event = await w.send({ document: 'task', version: 1 });
+  await w.database.query(
+    `update delivery set status = 'HELD_REVIEW', error_class = 'UNKNOWN_OUTCOME', review = 'may be at the target' where event_id = $1`,
+    [event],
+  );
+  return event;
+}
+
+/** True once its lane was looked at and nothing of it is due. */
+const rests = (w: World): Promise<boolean> =>
+  until('the lane rests', async () => {
+    const lanes = await w.database.query('select 1 from lane where connection = $1 and (due_at is not null or wake)', [
+      w.connection.name,
+    ]);
+    return lanes.length === 0;
+  });
+
+describe('a state that may be at the target since before a restore', () => {
+  it('lets no newer version of its record go before a person has looked: that would be a second one', async () => {
+    const w = await at.world();
+    const first = await held(w);
+    const second = await w.send({ document: 'task', version: 2 });
+    await at.run(w);
+    await rests(w);
+    expect(await w.status(second)).toBe('PENDING');
+    orders = await order(w);
+    w.target.put('task', 't:e:r1', 'T7');
+    expect(await orders.on(first, 'resolve', { as: 'applied', targetId: 'T7' })).toMatchObject({ status: 'done' });
+    await becomes(w, second, 'DELIVERED');
+    expect(w.target.applied.map(({ operation, body }) => [operation, body])).toEqual([['update', '{"a":2}']]);
+  });
+
+  it('is not sent by a replay of many, only on the word of whoever looked', async () => {
+    const w = await at.world();
+    const first = await held(w);
+    const replay = randomUUID();
+    await w.database.query(
+      'insert into replay (event_id, replay_of, command_id, resend) values ($1, $2, gen_random_uuid(), false)',
+      [replay, first],
+    );
+    const { headers, ...record } = recordOf(w.connection.name, first, { document: 'task', body: { a: 9 } }, 9n);
+    await w.intake.take([{ ...record, headers: { ...headers, cd_eventId: replay, cd_replayOf: first } }]);
+    const [met] = await w.database.query('select outcome, note from replay_outcome where event_id = $1', [replay]);
+    expect(met).toMatchObject({ outcome: 'nothing', note: expect.stringMatching(/may be at the target/) });
+    expect(await w.status(first)).toBe('HELD_REVIEW');
+  });
+
+  it('is sent as its newest version when the person says that it is not there', async () => {
+    const w = await at.world();
+    const first = await held(w);
+    const second = await w.send({ document: 'task', version: 2 });
+    await at.run(w);
+    await rests(w);
+    orders = await order(w);
+    expect(await orders.on(first, 'retry')).toMatchObject({ status: 'done' });
+    await becomes(w, second, 'DELIVERED');
+    await becomes(w, first, 'RESOLVED_SUPERSEDED');
+    expect(w.target.applied.map(({ operation, body }) => [operation, body])).toEqual([['create', '{"a":2}']]);
+  });
+});
