@@ -33,7 +33,7 @@ export class DeliveryService {
     const restore = (this.#restore = new RestoreWindow(database));
     const targets = new Map([...options.targets].map(([name, target]) => [name, lookBeforeCreate(target, restore)]));
     this.#options = options;
-    this.#engine = new Engine({ ...options, targets });
+    this.#engine = new Engine({ ...options, targets, restore });
     this.#intake = new Intake(database, metrics, (connection) => this.#engine.wake(connection), {
       targets,
       process: this.#engine.store.holder,

@@ -24,6 +24,8 @@ export type Plan =
   /** over without a request; `effect` advances `applied` and supersedes older ones */
   | { do: 'finish'; status: Extract<DeliveryStatus, 'IGNORED' | 'SKIPPED_STALE' | 'SKIPPED_NOCHANGE'>; effect: boolean }
   | { do: 'review'; reason: string }
+  /** after a restore: whether there is something to withdraw */
+  | { do: 'look-before-withdrawal'; request: Prepared }
   | { do: 'hold'; missing: Missing[] }
   | { do: 'fail'; errorClass: ErrorClass; message: string; stage: 'mapping' | 'delivery' }
   | { do: 'send'; request: Prepared };
@@ -41,6 +43,8 @@ export interface Given {
   /** the latest attempt of this delivery: its bytes are frozen */
   last: Attempt | undefined;
   now: Date;
+  /** what the database may have forgotten of the target */
+  restore?: { open: boolean; stoppedMs: number | undefined } | undefined;
   /** facts with `versions: reversal`, while something is posted */
   reversal?: Reversal | undefined;
 }
@@ -84,9 +88,19 @@ type Ready = Extract<Resolved, { ok: true }>;
 const tainted = (lane: Lane, request: Prepared, now: Date): boolean =>
   lane.taintedUntil !== null && lane.taintedUntil > now && lane.taintedRequest !== request.requestHash;
 
-function stateMarker({ lane, delivery, declaration }: Given): Plan | undefined {
+function stateMarker({ lane, delivery, declaration, restore }: Given): Plan | undefined {
   if (delivery.kind !== 'withdraw') return undefined;
   const nothing = lane.targetId === null && lane.acknowledged === null;
+  if (nothing && !lane.cancelled && restore?.open) {
+    if (declaration.canFind)
+      return { do: 'look-before-withdrawal', request: prepare(delivery, 'cancel', null, null, '') };
+    // the window is open for a moment, too, where nobody could read whether it is
+    if (restore.stoppedMs !== undefined && !delivery.reviewed)
+      return {
+        do: 'review',
+        reason: 'withdrawn; it may be at the target since before the restore, and it cannot be asked',
+      };
+  }
   if (nothing || lane.cancelled) return { do: 'finish', status: 'IGNORED', effect: true };
   if (!declaration.operations.has('cancel'))
     return { do: 'review', reason: 'withdrawn, and this document type has no cancel operation' };

@@ -2,6 +2,7 @@ import { storable, type Connection, type FindResult, type Target } from '#contra
 import type { Logger, Metrics } from '#platform';
 import type { Lane, Prepared } from '../core/lane.ts';
 import type { Context } from '../core/settlement.ts';
+import type { Window } from '../restore/look-before-create.ts';
 import type { Guard } from './guard.ts';
 import type { Work } from './prepare.ts';
 import type { Recorder } from './recorder.ts';
@@ -14,6 +15,8 @@ export interface Desk {
   recorder: Recorder;
   connection: Connection;
   target: Target;
+  /** undefined: nothing watches for restores */
+  restore?: Window | undefined;
   metrics: Metrics;
   log: Logger;
   guard: Guard;

@@ -4,6 +4,7 @@ import type { Configuration, Target } from '#contracts';
 import type { Database } from '#db';
 import { logger, type Metrics } from '#platform';
 import type { SchemaRegistry, SchemaSet } from '#schema';
+import type { Window } from '../restore/look-before-create.ts';
 import { FREE_SLOTS } from '../sql/slots.ts';
 import { TAKE_OVER } from '../sql/take-over.ts';
 import { Instance } from './instance.ts';
@@ -21,6 +22,8 @@ export interface EngineOptions {
   targets: ReadonlyMap<string, Target>;
   schemas: SchemaSet;
   registry: SchemaRegistry;
+  /** what the database may have forgotten; default: nothing */
+  restore?: Window;
   metrics: Metrics;
   /** how long a lane is ours without renewal, ms; a request must leave within a third of it. Default 30 s */
   leaseMs?: number;
@@ -81,6 +84,7 @@ export class Engine {
           recorder: this.#recorder,
           connection,
           target,
+          restore: options.restore,
           schemas: options.schemas,
           metrics: options.metrics,
           log,

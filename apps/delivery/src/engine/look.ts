@@ -1,4 +1,5 @@
-import type { Prepared } from '../core/lane.ts';
+import type { FindResult } from '#contracts';
+import type { Lane, Prepared } from '../core/lane.ts';
 import { happened } from '../core/happened.ts';
 import { doubtsOf, looked } from '../core/resolver.ts';
 import { lookAgainDelay } from '../core/retry.ts';
@@ -7,17 +8,29 @@ import type { Work } from './prepare.ts';
 import { find } from './send.ts';
 import { rowFor, settleRow } from './settle-row.ts';
 
-/** Asks the target whether a request in doubt took effect; answers with the request where it is to be sent again. */
-export async function look(desk: Desk, work: Work, request: Prepared): Promise<Sendable | void> {
-  const { recorder, connection, target } = desk;
-  const { lane, delivery, declaration, attempts } = work;
-  if (!(await desk.mayLook(lane))) return;
+/** One look, within the connection's limits; undefined: none today, and the lane was given back. */
+export async function ask(
+  desk: Desk,
+  lane: Lane,
+  request: Prepared,
+): Promise<{ answer: FindResult; ms: number } | undefined> {
+  if (!(await desk.mayLook(lane))) return undefined;
   await desk.slots.enter();
   const askedAt = performance.now();
-  const answer = await find(target, lane, request, connection.timeoutMs).finally(() => desk.slots.leave());
+  const answer = await find(desk.target, lane, request, desk.connection.timeoutMs).finally(() => desk.slots.leave());
   // crashpoint delivery.after-look
   const ms = performance.now() - askedAt;
   await spare(desk, desk.guard.ended(answer.found === 'failed' ? 'failure' : 'ok', ms, askedAt));
+  return { answer, ms };
+}
+
+/** Asks the target whether a request in doubt took effect; answers with the request where it is to be sent again. */
+export async function look(desk: Desk, work: Work, request: Prepared): Promise<Sendable | void> {
+  const { recorder, connection } = desk;
+  const { lane, delivery, declaration, attempts } = work;
+  const asked = await ask(desk, lane, request);
+  if (asked === undefined) return;
+  const { answer, ms } = asked;
   // the lane was loaded before we asked: by the database's clock this is at most when we asked
   const next = looked(answer, attempts, declaration, work.now);
   const evidence = [evidenceOf(answer)];

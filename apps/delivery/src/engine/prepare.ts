@@ -7,6 +7,7 @@ import type { Attempt, Delivery, Lane, Prepared } from '../core/lane.ts';
 import { plan, type Plan, type Resolved } from '../core/plan.ts';
 import { resolve, type Resolution } from '../core/resolver.ts';
 import { reversalOf, type Reversal } from '../core/reversal.ts';
+import type { Window } from '../restore/look-before-create.ts';
 import type { ClaimedRow } from '../sql/claim.ts';
 import type { Loaded, Store } from './store.ts';
 
@@ -36,6 +37,8 @@ export interface Preparer {
   store: Store;
   connection: Connection;
   target: Target;
+  /** undefined: nothing watches for restores */
+  restore?: Window | undefined;
   schemas: SchemaSet;
 }
 
@@ -132,6 +135,7 @@ async function decide(from: Preparer, loaded: readonly Loaded[]): Promise<Decide
       resolved,
       last: attempts.at(-1),
       now: at.now,
+      restore: from.restore,
       reversal: reverses(at.lane, declaration) ? reversal(from, posted.get(at.lane.id), declaration) : undefined,
     });
     add(

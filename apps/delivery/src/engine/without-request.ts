@@ -1,6 +1,7 @@
 import { isHopeless } from '#db';
 import { happened } from '../core/happened.ts';
 import { again } from '../core/plan.ts';
+import { lookBeforeWithdrawal } from '../restore/look-before-withdrawal.ts';
 import { contextOf, type Desk, type Sendable } from './desk.ts';
 import { look } from './look.ts';
 import { giveUp, type Work } from './prepare.ts';
@@ -92,6 +93,8 @@ async function handle(desk: Desk, work: Work): Promise<Sendable | void> {
         }),
       });
       return;
+    case 'look-before-withdrawal':
+      return lookBeforeWithdrawal(desk, work, step.request);
     case 'look':
       return look(desk, work, again(step.attempt));
   }

@@ -2,6 +2,7 @@ import type { Connection, Target } from '#contracts';
 import type { Logger, Metrics } from '#platform';
 import type { SchemaSet } from '#schema';
 import { repeatWord } from '../core/resolver.ts';
+import type { Window } from '../restore/look-before-create.ts';
 import type { BegunAttempt } from '../sql/begin-attempts.ts';
 import { ENSURE_CONNECTION } from '../sql/connection.ts';
 import { Ahead } from './ahead.ts';
@@ -21,6 +22,7 @@ export interface WorkerOptions {
   recorder: Recorder;
   connection: Connection;
   target: Target;
+  restore?: Window | undefined;
   schemas: SchemaSet;
   metrics: Metrics;
   log: Logger;
