@@ -16,6 +16,8 @@ export interface RestoredWorld {
   send(ids: readonly string[]): Promise<void>;
   /** the answer to one order */
   order(id: string): Promise<{ status: number }>;
+  /** the order was won and is cancelled; throws unless it is taken */
+  cancel(id: string): Promise<void>;
   start(): Promise<void>;
   kill(): Promise<void>;
   /** `crossdock ...` on this world: what it prints; throws with its errors unless it ends with 0 */
@@ -54,15 +56,22 @@ export async function startRestoredWorld(databaseUrl: string, folder: string): P
   const secret = generatedSecretOf(data, 'acme-crm');
   const sendOrder = (id: string) =>
     sendSigned(hook, secret, { id: `o-${id}`, type: 'order.won', data: order(`o${id}`, `c${id}`) });
+  const taken = (what: string, { status: code, body }: { status: number; body: unknown }): void => {
+    if (code !== 202 && code !== 200) throw new Error(`${what} was answered ${code} ${JSON.stringify(body)}`);
+  };
   return {
     url: product.url,
     sandbox: at,
     order: sendOrder,
+    cancel: async (id) => {
+      const data = order(`o${id}`, `c${id}`, 2, 'CANCELLED');
+      taken(`order ${id}`, await sendSigned(hook, secret, { id: `o-${id}-2`, type: 'order.cancelled', data }));
+    },
     send: async (ids) => {
       for (const id of ids) {
         const first = { id: `c-${id}`, type: 'customer.created', data: customer(`c${id}`) };
-        for (const { status: code, body } of [await sendSigned(hook, secret, first), await sendOrder(id)])
-          if (code !== 202 && code !== 200) throw new Error(`order ${id} was answered ${code} ${JSON.stringify(body)}`);
+        taken(`customer ${id}`, await sendSigned(hook, secret, first));
+        taken(`order ${id}`, await sendOrder(id));
       }
     },
     start: async () => {
