@@ -185,6 +185,27 @@ export function describeRefill(name: string, open: (clone: ClonedDatabase) => Pr
       await Promise.all([again.stop(), mapping.stop()]);
     }, 60_000);
 
+    it('publishes again what delivery lost with its database and had read on from, where it is told the topic', async () => {
+      const running = await Promise.all([mapper(), delivery()]);
+      await append();
+      await handledAll();
+      expect(await refill({})).toMatchObject({ result: { published: 0 } }); // no offset shows it
+      const lost = RECORDS.slice(0, 3);
+      for (const recordId of lost) taken.set(recordId, [2]); // which is unrouted, and stays
+      await clone.database.query(
+        `with gone as (delete from delivery where record_id = any($1::text[]) returning id)
+         delete from delivery_key where delivery_id in (select id from gone)`,
+        [lost],
+      );
+      const named = await refill({ group: 'mapper', topic: EVENTS });
+      expect(named).toMatchObject({ status: 'done', result: { published: lost.length * (version - 1) } });
+      await handledAll();
+      for (const subscription of running) {
+        expect(subscription.stopped()).toEqual([]);
+        await subscription.stop();
+      }
+    }, 60_000);
+
     it('is refused while several relays share the outbox: they would publish newer events in between', async () => {
       await clone.database.query('insert into relay_cursor (shard) values (1)');
       expect(await refill({})).toMatchObject({
