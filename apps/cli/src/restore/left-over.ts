@@ -17,8 +17,9 @@ export type LeftOver = Readonly<Record<string, number>>;
  */
 export async function leftOver(database: Database, patienceMs = TAKE_IN_MS): Promise<LeftOver> {
   const patience = performance.now() + patienceMs;
-  let received = await countReceived(database);
-  while (received > 0 && (await again(patience))) received = await countReceived(database);
+  const now = await newestReceipt(database);
+  let received = await countReceived(database, now);
+  while (received > 0 && (await again(patience))) received = await countReceived(database, now);
   const to = await newestRow(database);
   let from = (await oldestRow(database)) - 1n;
   do {
@@ -41,12 +42,18 @@ export function notTakenIn(left: LeftOver): string | undefined {
   );
 }
 
-/** What came in since the report, and comes all the time, is looked for when it is sent. */
-const RECEIVED = `
-  select count(*)::int as count from captured, history where captured.status = 'waiting' and captured.captured_at <= history.reported_at`;
+async function newestReceipt(database: Database): Promise<bigint> {
+  const [row] = await database.query<{ id: bigint }>('select coalesce(max(id), 0)::bigint as id from captured');
+  return row!.id;
+}
 
-async function countReceived(database: Database): Promise<number> {
-  const [row] = await database.query<{ count: number }>(RECEIVED);
+/** Before there is a report nothing becomes an event, and nothing is waited for. */
+const RECEIVED = `
+  select count(*)::int as count from captured, history
+  where captured.status = 'waiting' and captured.id <= $1 and history.reported_at is not null`;
+
+async function countReceived(database: Database, newest: bigint): Promise<number> {
+  const [row] = await database.query<{ count: number }>(RECEIVED, [newest]);
   return row!.count;
 }
 
