@@ -154,7 +154,8 @@ describe('starting and stopping', () => {
       const answer = await refused(environment(data.path, own));
       blocker.close();
       expect(answer.code).toBe(2);
-      expect(answer.lines.join('\n')).toContain(`127.0.0.1:${own[which]} is taken: free it or set CROSSDOCK_`);
+      expect(answer.lines).toHaveLength(1);
+      expect(answer.lines[0]).toContain(`127.0.0.1:${own[which]} is taken: free it or set CROSSDOCK_`);
       expect(processesOf(data.path)).toEqual([]);
       data.remove();
     },

@@ -55,6 +55,7 @@ export async function runAllInOne(options: AllInOneOptions, io: Io): Promise<num
     }
     if (environment.sandbox) {
       const sandbox = await startSandbox({ ...environment, data: state }, environment.databaseUrl);
+      if (typeof sandbox === 'number') return sandbox;
       undo.unshift(() => sandbox.stop());
     }
     const start = await STAGES['all-in-one']();
