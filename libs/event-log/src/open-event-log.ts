@@ -15,6 +15,8 @@ export interface EventLogOptions {
   onLog?: OnLog;
   /** how long a member that says nothing keeps its partitions, ms; default 10 s */
   leaseMs?: number;
+  /** how long Kafka is given for one batch before the append fails, ms; default two minutes */
+  giveUpAfterMs?: number;
 }
 
 /** Kafka where brokers are given, else PostgreSQL; nothing above knows which. Kafka is reached with the first call. */
@@ -24,10 +26,11 @@ export async function openEventLog({
   databaseUrl,
   onLog,
   leaseMs,
+  giveUpAfterMs,
 }: EventLogOptions): Promise<EventLog> {
   if (kafka && kafka.brokers.length > 0) {
     const { KafkaEventLog } = await import('./kafka/kafka-event-log.ts');
-    return new KafkaEventLog({ ...kafka, onLog, sessionMs: leaseMs });
+    return new KafkaEventLog({ ...kafka, onLog, sessionMs: leaseMs, giveUpAfterMs });
   }
   if (database) return new PostgresEventLog({ database, onLog, leaseMs });
   if (databaseUrl) {

@@ -23,6 +23,7 @@ import type { SafeMessage } from './raw-producer.ts';
 import { SafeProducer } from './safe-producer.ts';
 import { topicOffsets, whenSettled } from './settled.ts';
 import { ensureTopics, readTopics } from './topics.ts';
+import { within } from './within.ts';
 
 /** One request per partition and send; larger ones gain nothing and hold memory. */
 const MAX_BATCH_BYTES = 1_000_000;
@@ -33,6 +34,8 @@ export interface KafkaEventLogOptions extends KafkaConnection {
   sessionMs?: number;
   /** how often is looked whether somebody changed the topics; default one minute */
   watchEveryMs?: number;
+  /** how long a batch is tried before the append fails; default two minutes */
+  giveUpAfterMs?: number;
   onLog?: OnLog;
 }
 
@@ -72,10 +75,11 @@ export class KafkaEventLog implements EventLog {
   #entrance: Promise<unknown> = Promise.resolve();
   #admin: Promise<Admin> | undefined;
 
-  constructor({ sessionMs = 10_000, watchEveryMs = 60_000, onLog = () => {}, ...connection }: KafkaEventLogOptions) {
+  constructor(options: KafkaEventLogOptions) {
+    const { sessionMs = 10_000, watchEveryMs = 60_000, giveUpAfterMs, onLog = () => {}, ...connection } = options;
     this.#kafka = kafkaClient(connection, onLog);
     this.#impatient = kafkaClient(connection, onLog, { retries: 1, initialRetryTime: 100 });
-    this.#producer = new SafeProducer(() => rawProducer(connection));
+    this.#producer = new SafeProducer(() => rawProducer(connection, giveUpAfterMs));
     this.#sessionMs = sessionMs;
     this.#watch = new TopicWatch({
       known: this.#topics,
@@ -270,24 +274,15 @@ export class KafkaEventLog implements EventLog {
   /** On a connection of its own: readiness asks for now. */
   async ping(): Promise<void> {
     const admin = this.#impatient.admin();
-    let late: NodeJS.Timeout | undefined;
-    const silence = new Promise<never>((_, reject) => {
-      const error = new CrossdockError(
-        'CROSSDOCK_LOG_UNAVAILABLE',
-        `Kafka did not answer within ${PING_WITHIN_MS} ms`,
-        {
-          retryable: true,
-        },
-      );
-      late = setTimeout(() => reject(error), PING_WITHIN_MS);
-    });
     try {
-      await Promise.race([admin.connect().then(() => admin.describeCluster()), silence]);
+      await within(
+        PING_WITHIN_MS,
+        admin.connect().then(() => admin.describeCluster()),
+      );
     } catch (cause) {
       if (cause instanceof CrossdockError) throw cause;
       throw new CrossdockError('CROSSDOCK_LOG_UNAVAILABLE', 'Kafka does not answer', { cause, retryable: true });
     } finally {
-      clearTimeout(late);
       admin.disconnect().catch(() => {});
     }
   }

@@ -5,12 +5,16 @@ import { revealed, RETRY_FOR_MS } from './client.ts';
 import type { KafkaConnection } from './client.ts';
 import { PRODUCE, produceRequest } from './record-batch.ts';
 import type { SafeMessage, Sender } from './record-batch.ts';
+import { within } from './within.ts';
 
 export type { SafeMessage } from './record-batch.ts';
 
 /** A client's idempotent producer, acks all: what `SafeProducer` needs of it. */
 export interface RawProducer {
-  /** resolves when the messages are durable, in this order; tries again by itself for as long as a failover takes */
+  /**
+   * resolves when the messages are durable, in this order; tries again by itself for as long as a failover takes, and gives
+   * up a broker that takes connections and never answers
+   */
   send(topic: string, partition: number, messages: readonly SafeMessage[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -32,7 +36,10 @@ const SEQUENCES = 2 ** 31;
  * A batch keeps its sequence number through all tries, so that the broker knows a repeat. The number moves on with the
  * acknowledgement alone; after a failure the caller takes another producer.
  */
-export function rawProducer({ brokers, ssl, sasl }: KafkaConnection): RawProducer {
+export function rawProducer(
+  { brokers, ssl, sasl }: KafkaConnection,
+  giveUpAfterMs: number = GIVE_UP_AFTER_MS,
+): RawProducer {
   const client = new Producer({
     clientId: 'crossdock',
     bootstrapBrokers: [...brokers],
@@ -51,6 +58,8 @@ export function rawProducer({ brokers, ssl, sasl }: KafkaConnection): RawProduce
   });
   const sequences = new Map<string, number>();
   let identity: Promise<{ producerId: bigint; producerEpoch: number }> | undefined;
+  /** The client's tries for it are tries of tries: where each waits for an answer, hours. */
+  const identify = (): NonNullable<typeof identity> => within(giveUpAfterMs, client.initIdempotentProducer({}));
 
   const sendOnce = async (
     place: { topic: string; partition: number },
@@ -68,10 +77,10 @@ export function rawProducer({ brokers, ssl, sasl }: KafkaConnection): RawProduce
 
   return {
     send: async (topic, partition, messages) => {
-      const { producerId, producerEpoch } = await (identity ??= client.initIdempotentProducer({}));
+      const { producerId, producerEpoch } = await (identity ??= identify());
       const place = `${topic}/${partition}`;
       const sequence = sequences.get(place) ?? 0;
-      const until = performance.now() + GIVE_UP_AFTER_MS;
+      const until = performance.now() + giveUpAfterMs;
       for (let tries = 0; ; tries++) {
         try {
           await sendOnce({ topic, partition }, messages, { producerId, producerEpoch, sequence }, tries > 0);
