@@ -92,7 +92,7 @@ const ORDER_MS = 600_000;
           group: GROUP,
           topics,
           onProblem: ({ kind, topic, partition, message, cause }) => {
-            metrics.count('logProblems', { kind });
+            metrics.count('logProblems', { group: GROUP, kind });
             log.warn({ kind, topic, partition, err: cause }, message);
           },
         });

@@ -69,7 +69,7 @@ const log = logger('mapper');
           topics: { crm: topics },
           after: away ? table : undefined,
           onProblem: ({ kind, topic, partition, message, cause }) => {
-            metrics.count('logProblems', { kind });
+            metrics.count('logProblems', { group: GROUP, kind });
             log.warn({ kind, topic, partition, err: cause }, message);
           },
         });

@@ -158,7 +158,7 @@ export const METRICS = {
   logProblems: {
     name: 'crossdock_log_problems_total',
     type: 'counter',
-    labels: ['kind'],
+    labels: ['group', 'kind'],
     help: 'Holes, passed retention and their mending (resumed), changed partitions, failing handlers.',
   },
   deadLetters: {
