@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { TcpProxy, freePort } from '#testing';
-import { startCluster, startStandBy, waitForStandBy, type Cluster, type StandBy } from './support/cluster.ts';
+import { startCluster, startStandBy, waitForStandBy, type StandBy } from './support/cluster.ts';
 import { dataFolder, until } from './support/product.ts';
 import { settled } from './support/records.ts';
 import { ordersAccepted, startRestoredWorld, untilStatus, type RestoredWorld } from './support/restored.ts';
@@ -20,6 +20,12 @@ interface Report {
   deliveries: { counts: { failed: number }; findings: unknown[] };
 }
 
+/** Of the relay's metrics. */
+async function commitsSafe({ metrics }: RestoredWorld): Promise<string | undefined> {
+  const text = await (await fetch(`${metrics}/metrics`)).text();
+  return /^crossdock_database_commits_safe (\d)$/m.exec(text)?.[1];
+}
+
 describe('a stand-by that takes over', () => {
   const cleanUp: (() => Promise<unknown> | void)[] = [];
   afterEach(async () => {
@@ -27,8 +33,7 @@ describe('a stand-by that takes over', () => {
   });
 
   /** A primary and its stand-by, and the product in front of whichever leads. */
-  async function open(): Promise<{
-    primary: Cluster;
+  async function open({ synchronous = false } = {}): Promise<{
     standBy: StandBy;
     world: RestoredWorld;
     failOver(): Promise<void>;
@@ -40,6 +45,7 @@ describe('a stand-by that takes over', () => {
     cleanUp.push(() => primary.stop());
     const standBy = await startStandBy(primary, join(folder.path, 'stand-by'), await freePort());
     cleanUp.push(() => standBy.stop());
+    if (synchronous) await waitForStandBy(primary);
     const behind = { host: '127.0.0.1', port: Number(new URL(primary.url).port) };
     const proxy = await TcpProxy.open(behind);
     cleanUp.push(() => proxy.close());
@@ -55,7 +61,6 @@ describe('a stand-by that takes over', () => {
         { within: 30_000, what: word },
       );
     return {
-      primary,
       standBy,
       world,
       failOver: async () => {
@@ -71,6 +76,8 @@ describe('a stand-by that takes over', () => {
 
   it('is noticed under a product that keeps running, and nothing is sent before somebody has looked, nor doubled after: without the last commits', async () => {
     const { standBy, world, failOver, accept } = await open();
+    expect(await commitsSafe(world)).toBe('0');
+    expect(world.output().match(/stand-bys and waits for none/g)).toHaveLength(1);
     await world.send(ids(0, 5));
     await untilStatus(world.url, (answer) => settled(answer) && ordersAccepted(answer) === 5, 'the first orders');
     await standBy.catchUp();
@@ -104,8 +111,9 @@ describe('a stand-by that takes over', () => {
   }, 180_000);
 
   it('has all that was answered where it is synchronous, and what was taken in unanswered is delivered once', async () => {
-    const { primary, world, failOver, accept } = await open();
-    await waitForStandBy(primary);
+    const { world, failOver, accept } = await open({ synchronous: true });
+    expect(await commitsSafe(world)).toBe('1');
+    expect(world.output()).not.toContain('waits for none');
     await world.send(ids(0, 5));
     await untilStatus(world.url, (answer) => settled(answer) && ordersAccepted(answer) === 5, 'the first orders');
     const answered: string[] = [];

@@ -4,6 +4,7 @@ import type { Database } from '#db';
 import { openEventLog } from '#event-log';
 import { countUnpublished, type OpenTransaction } from '#outbox';
 import { ENVIRONMENT, Health, logger, Metrics, type Environment } from '#platform';
+import { watchCommits } from './commits.ts';
 import { watchForgotten } from './forgotten.ts';
 import { HistoryWatch } from './history-watch.ts';
 import { openPool } from './pool.ts';
@@ -25,6 +26,7 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
   #history: HistoryWatch | undefined;
   #stopUpkeep: (() => Promise<void>) | undefined;
   #stopForgotten: (() => Promise<void>) | undefined;
+  #stopCommits: (() => Promise<void>) | undefined;
   #counted = 0;
 
   constructor(
@@ -63,12 +65,18 @@ export class RelayModule implements OnApplicationBootstrap, OnApplicationShutdow
     await relay.start();
     this.#stopUpkeep = startUpkeep(database, surprised);
     this.#stopForgotten = watchForgotten({ database, found: (open) => this.#held(open), surprised });
+    this.#stopCommits = watchCommits({
+      database,
+      found: (risk) => this.#metrics.set('commitsSafe', {}, risk === undefined ? 1 : 0),
+      surprised,
+    });
     this.#health.register('relay: database', async () => void (await database.query('select 1')));
     this.#health.register('relay: log', () => eventLog.ping());
     this.#metrics.onScrape(() => this.#collect(database, relay, history));
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await this.#stopCommits?.();
     await this.#stopForgotten?.();
     await this.#stopUpkeep?.();
     await this.#history?.stop();

@@ -1,3 +1,4 @@
+export * from './commits-at-risk.ts';
 export type { CopiedColumns } from './copy-out.ts';
 export * from './database.ts';
 export * from './embedded-postgres.ts';

@@ -11,7 +11,10 @@ import { effects } from './witness.ts';
 /** The product in one process on a database that a test disturbs, and the targets outside of both. */
 export interface RestoredWorld {
   url: string;
+  metrics: string;
   sandbox: string;
+  /** what the product has said */
+  output(): string;
   /** orders of one customer each, by the webhook; throws unless each is taken */
   send(ids: readonly string[]): Promise<void>;
   /** the answer to one order */
@@ -61,7 +64,9 @@ export async function startRestoredWorld(databaseUrl: string, folder: string): P
   };
   return {
     url: product.url,
+    metrics: product.metrics,
     sandbox: at,
+    output: () => product.output(),
     order: sendOrder,
     cancel: async (id) => {
       const data = order(`o${id}`, `c${id}`, 2, 'CANCELLED');

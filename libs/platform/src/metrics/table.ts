@@ -136,6 +136,11 @@ export const METRICS = {
     type: 'gauge',
     help: '0 while the database may be older than what was sent: after a restore or failover, until somebody accepts it.',
   },
+  commitsSafe: {
+    name: 'crossdock_database_commits_safe',
+    type: 'gauge',
+    help: '0 while a failover or crash may lose what was accepted: stand-bys and none is waited for, or synchronous_commit off.',
+  },
   openTransaction: {
     name: 'crossdock_relay_open_transaction_timestamp_seconds',
     type: 'gauge',
