@@ -11,6 +11,8 @@ const FETCH_WAIT_MS = 250;
 const RESTART_AFTER_MS = 1_000;
 const STOP_LIMIT_MS = 15_000;
 const ASK_AGAIN_MS = 500;
+/** While brokers are away, or the group's coordinator, kafkajs fails every half minute: it is told once in so long. */
+const TELL_EVERY_MS = 600_000;
 
 export interface KafkaSubscriptionOptions {
   kafka: Kafka;
@@ -56,6 +58,7 @@ export class KafkaSubscription implements RunningSubscription {
   };
   #term = term();
   #memberId = '';
+  #toldAway = -Infinity;
   #consumer!: Consumer;
   #restart: NodeJS.Timeout | undefined;
   #stopped: Promise<void> | undefined;
@@ -143,6 +146,7 @@ export class KafkaSubscription implements RunningSubscription {
 
   #begin(memberId: string, assigned: readonly TopicPartitions[]): void {
     this.#memberId = memberId;
+    this.#toldAway = -Infinity;
     this.#term.ending.abort();
     this.#term.lost.abort();
     const now = (this.#term = term());
@@ -228,17 +232,24 @@ export class KafkaSubscription implements RunningSubscription {
   /** kafkajs restarts by itself after errors it calls retriable; after the others it would stay down for ever. */
   #crashed(consumer: Consumer, cause: Error, restarts: boolean): void {
     if (this.#stopping.signal.aborted) return;
-    const { group, topics } = this.#subscription;
-    this.#problem('unavailable', topics[0] ?? '', -1, `the consumer of ${group} failed and is started again`, cause);
+    const { group } = this.#subscription;
+    this.#away(`the consumer of ${group} failed and is started again`, cause);
     if (restarts) return;
     const again = (): void => {
       consumer.disconnect().catch(() => {});
       this.start().catch((error: unknown) => {
-        this.#problem('unavailable', topics[0] ?? '', -1, `the consumer of ${group} could not be started`, error);
+        this.#away(`the consumer of ${group} could not be started`, error);
         if (!this.#stopping.signal.aborted) this.#restart = setTimeout(again, RESTART_AFTER_MS);
       });
     };
     this.#restart = setTimeout(again, RESTART_AFTER_MS);
+  }
+
+  /** Until the next join. */
+  #away(message: string, cause: unknown): void {
+    if (performance.now() - this.#toldAway < TELL_EVERY_MS) return;
+    this.#toldAway = performance.now();
+    this.#problem('unavailable', this.#subscription.topics[0] ?? '', -1, message, cause);
   }
 
   #problem(kind: LogProblem['kind'], topic: string, partition: number, message: string, cause?: unknown): void {
