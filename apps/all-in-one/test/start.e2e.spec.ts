@@ -150,14 +150,12 @@ describe('starting and stopping', () => {
       const own = await freePorts();
       const blocker = createServer().listen(own[which], '127.0.0.1');
       await once(blocker, 'listening');
-      const data = dataFolder();
-      const answer = await refused(environment(data.path, own));
+      const answer = await refused(environment(folder.path, own));
       blocker.close();
       expect(answer.code).toBe(2);
       expect(answer.lines).toHaveLength(1);
       expect(answer.lines[0]).toContain(`127.0.0.1:${own[which]} is taken: free it or set CROSSDOCK_`);
-      expect(processesOf(data.path)).toEqual([]);
-      data.remove();
+      expect(processesOf(folder.path)).toEqual([]);
     },
     120_000,
   );

@@ -20,9 +20,8 @@ const VERSIONS = 6;
 
 const postedOrders = { system: 'erp', method: 'POST', path: '^/sales-orders$' };
 
-/** What the ERP does to some of the orders while the product is killed; `npm run promises` does it to many more. */
-const CASES = [
-  { orders: 1_000, erp: 'answers normally', rules: [] },
+/** What the ERP does to some of the orders while the product is killed; `npm run promises` does it to many more, on both logs. */
+const SICK = [
   {
     orders: 300,
     erp: 'applies some orders and never answers',
@@ -35,15 +34,15 @@ const CASES = [
   },
 ];
 
-/** `args` start the product on one event log. */
-export function describeKill(name: string, args: readonly string[]): void {
+/** `args` start the product on one event log; `orders` of an ERP that is well. */
+export function describeKill(name: string, args: readonly string[], orders: number, { sick }: { sick: boolean }): void {
   describe(`kill -9 of the whole process in the middle of its work, ${name}`, () => {
     const cleanUp: (() => Promise<unknown> | void)[] = [];
     afterEach(async () => {
       for (const undo of cleanUp.splice(0).reverse()) await undo();
     });
 
-    it.each(CASES)(
+    it.each([{ orders, erp: 'answers normally', rules: [] }, ...(sick ? SICK : [])])(
       'an ERP that $erp ends with each of $orders orders once',
       async ({ orders, rules }) => {
         const folder = dataFolder();
