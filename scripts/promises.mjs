@@ -1,11 +1,11 @@
 // `npm run promises`: does harm to the product for as long as you like and holds it to every promise. Prints a line per kind of
-// harm; ends with an exit code other than 0 when anything was lost, doubled, reordered, skipped, invented, torn, stuck
-// or told wrongly.
+// harm; ends with an exit code other than 0 when anything was lost, doubled, reordered, skipped, invented, torn, stuck,
+// told wrongly, or not begun.
 //
-//   npm run promises -- --kills 200 --minutes 30 --seed 1 --log kafka --stages
+//   npm run promises -- --kills 200 --seed 1 --log kafka --stages
 //
 // --kills    processes killed with kill -9, spread over the kinds of harm; default 20
-// --minutes  begins nothing new after so long; default 30
+// --minutes  begins no other kind of harm after so long, names those it did not begin, and fails; default: no limit
 // --seed     repeats what was chosen by chance; default: a new one, printed
 // --log      postgres (default) or kafka, which starts a broker of its own (Java 17+ and Maven)
 // --stages   each stage a process of its own, two of relay, mapper and delivery
@@ -26,7 +26,7 @@ const log = values.log ?? 'postgres';
 if (!['postgres', 'kafka'].includes(log)) fail(`--log is postgres or kafka, not "${log}"`);
 const settings = {
   kills: number(values.kills ?? '20', 'kills'),
-  minutes: number(values.minutes ?? '30', 'minutes'),
+  minutes: values.minutes === undefined ? undefined : number(values.minutes, 'minutes'),
   seed: values.seed === undefined ? 1 + Math.floor(Math.random() * 1_000_000) : number(values.seed, 'seed'),
   log,
   stages: values.stages ?? false,

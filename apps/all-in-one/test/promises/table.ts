@@ -53,11 +53,16 @@ export function rowOf({ fault, rows, tiers, kills, result }: Row): string {
   ]);
 }
 
-export function totalOf(rows: readonly Row[]): string {
+/** Of the kinds of harm that were asked for, those that were not begun: the run fails by them as by an anomaly. */
+export const notBegun = (asked: readonly string[], begun: readonly string[]): string[] =>
+  asked.filter((fault) => !begun.includes(fault));
+
+/** All rows together, and what is `missing` from them. */
+export function totalOf(rows: readonly Row[], missing: readonly string[] = []): string {
   const total = (of: (row: Row) => number): number => rows.reduce((sum, row) => sum + of(row), 0);
   const count = (name: AnomalyClass): number => total(({ result }) => countAnomalies(result.anomalies)[name]);
   const longest = Math.max(0, ...rows.map(({ result }) => result.recoveredAfterMs)) / 1000;
-  return line([
+  const all = line([
     'all',
     '',
     '',
@@ -69,6 +74,7 @@ export function totalOf(rows: readonly Row[]): string {
     ...ANOMALY_CLASSES.map(count),
     `${longest.toFixed(1)} s`,
   ]);
+  return missing.length === 0 ? all : `${all}\nnot begun: ${missing.join(', ')}`;
 }
 
 /** Where a kind of harm needs what this machine does not give: the line says so, and why. */
