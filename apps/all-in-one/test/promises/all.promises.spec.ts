@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { seeded } from '#testing';
-import { crashAtEach, crashesOf } from './crash.ts';
+import { crashAtEach, crashesOf, pointsOf } from './crash.ts';
+import { casesOf } from './crash-points.ts';
 import { bookedLate, TEN_TIMES_AS_FAST, WITHIN_SETTLE_MS } from './late.ts';
 import { missingOf, type Tiers } from './gates.ts';
 import { partitionsChanged } from './partitions.ts';
@@ -36,16 +37,18 @@ interface Harm {
 const SIZE = { customers: 10, orders: 15, versions: 5, paceMs: 1_500 };
 const harm = (fault: string, troubles: readonly Trouble[], rows?: string): Harm => ({
   fault,
-  rows: rows ?? troubles.map((each) => each.rows).join(' '),
+  rows: rows ?? troubles.map((each) => (stages ? (each.rowsApart ?? each.rows) : each.rows)).join(' '),
   killed: true,
   do: (world, mine, kills) => run(world, { seed: mine, ...SIZE, troubles, kills }),
 });
 const only = (each: Trouble): Harm => harm(each.name, [each]);
 
 const everything = harm('everything at once', trouble.EVERYTHING, 'F69');
+/** A kill comes at any of the points, or between two of them. */
+const DEATHS = casesOf(pointsOf(log)).join(' ');
 const crashPoints: Harm = {
   fault: 'death at every crash point',
-  rows: 'F01-F31 F56',
+  rows: DEATHS,
   killed: false,
   do: (world, mine) => {
     const crashes = crashesOf(log);
@@ -75,7 +78,7 @@ const WORLDS: readonly { tiers: Tiers; options: WorldOptions; harms: readonly Ha
     tiers: 'A B',
     options: {},
     harms: [
-      harm('kill -9', [], 'F01-F31 F56'),
+      harm('kill -9', [], DEATHS),
       ...trouble.SINGLE.map(only),
       ...(log === 'kafka' ? [only(kafkaCrashes)] : []),
       everything,

@@ -36,6 +36,10 @@ export const CRASH_POINTS = {
 } as const;
 export type CrashPoint = keyof typeof CRASH_POINTS;
 
+/** The rows that dying at these is a case of. */
+export const casesOf = (points: readonly CrashPoint[]): string[] =>
+  [...new Set(points.flatMap((point) => CRASH_POINTS[point].rows.split(' ')))].sort();
+
 /** Those at which most is at stake, all of which `npm test` dies at: a case of each row that docs/guarantees.md names their test for. */
 export const QUICK: readonly CrashPoint[] = [
   'capture.before-commit',

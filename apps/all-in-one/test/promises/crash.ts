@@ -1,14 +1,18 @@
 import { seeded, type Crash } from '#testing';
 import { until } from '../support/product.ts';
-import { CRASH_POINTS, IN_FLIGHT } from './crash-points.ts';
+import { CRASH_POINTS, IN_FLIGHT, type CrashPoint } from './crash-points.ts';
 import type { World } from './world.ts';
 
 /** Which of them this world passes: a process that reads one kind of log never commits to the other. */
-export function crashesOf(log: 'postgres' | 'kafka'): Crash[] {
+export function pointsOf(log: 'postgres' | 'kafka'): CrashPoint[] {
   const other = log === 'kafka' ? 'log.' : 'kafka.';
-  const points = Object.keys(CRASH_POINTS).filter((point) => !point.startsWith(other));
-  return [...points.map((point) => ({ point })), ...IN_FLIGHT];
+  return (Object.keys(CRASH_POINTS) as CrashPoint[]).filter((point) => !point.startsWith(other));
 }
+
+export const crashesOf = (log: 'postgres' | 'kafka'): Crash[] => [
+  ...pointsOf(log).map((point) => ({ point })),
+  ...IN_FLIGHT,
+];
 
 /** Enough of every step passes by then, also of those that follow a doubt. */
 const PASSED_WITHIN_MS = 120_000;

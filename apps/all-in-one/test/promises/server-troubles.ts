@@ -6,7 +6,8 @@ import { untilCalm, type Trouble } from './trouble.ts';
 /** Any process stands still, some longer than its leases last, and wakes up believing that no time has passed. */
 export const frozenProcesses: Trouble = {
   name: 'processes frozen',
-  rows: 'F22 F33',
+  rows: 'F33',
+  rowsApart: 'F22 F33',
   disturb: ({ parts }, random, calm) =>
     untilCalm(
       calm,

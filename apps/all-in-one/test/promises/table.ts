@@ -14,7 +14,7 @@ export interface Row {
 
 const COLUMNS = [
   ['fault', 26],
-  ['rows', 13],
+  ['rows', 31],
   ['tiers', 6],
   ['kills', 6],
   ['events', 7],

@@ -5,8 +5,10 @@ import type { World } from './world.ts';
 /** One kind of harm. What it does to the targets is a plan of theirs; what it does to the rest it does until `calm`. */
 export interface Trouble {
   name: string;
-  /** of the fault matrix */
+  /** of the fault matrix: what it makes by itself, all in one process */
   rows: string;
+  /** the same where there are two of a stage, if those are others */
+  rowsApart?: string;
   plan?(random: Seeded, hungKey: string): object[];
   /** resolves with what it did, in order */
   disturb?(world: World, random: Seeded, calm: AbortSignal): Promise<string[]>;

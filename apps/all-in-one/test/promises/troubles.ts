@@ -117,12 +117,12 @@ function onTheWay(random: Seeded, proxy: TcpProxy, calm: AbortSignal): Promise<s
 
 export const wayToTargets: Trouble = {
   name: 'way to the targets',
-  rows: 'F43 F44 F55',
+  rows: 'F43 F44',
   disturb: ({ toTargets }, random, calm) => onTheWay(random, toTargets, calm),
 };
 export const wayFromCrm: Trouble = {
   name: 'way from the CRM',
-  rows: 'F01 F02 F11',
+  rows: 'F02 F11',
   crmGivesUp: true,
   disturb: ({ toProduct }, random, calm) => onTheWay(random, toProduct, calm),
 };
