@@ -1,13 +1,13 @@
-import type { ChildProcess } from 'node:child_process';
+import { execFileSync, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Database, type Session } from '#db';
-import { freePort } from '#testing';
+import { freePort, processFault } from '#testing';
 import { spawnCommand } from '../support/product.ts';
 import { addressOf, end } from '../support/stages.ts';
 
-/** PostgreSQL as a process of its own, which can crash under the product and come back at the same address, or have no room for it. */
+/** PostgreSQL as a process of its own, which can crash under the product and come back at the same address, stand still, or have no room for it. */
 export class Postgres {
   readonly url: string;
   readonly #env: { CROSSDOCK_DATA: string; CROSSDOCK_POSTGRES_PORT: string };
@@ -34,14 +34,28 @@ export class Postgres {
 
   /** As a power cut would: nothing is put in order, recovery at the next start. Resolves when it is gone. */
   async crash(): Promise<void> {
-    const file = join(this.#env.CROSSDOCK_DATA, 'postgres/cluster/postmaster.pid');
-    process.kill(Number(readFileSync(file, 'utf8').split('\n')[0]), 'SIGQUIT');
+    process.kill(this.#pid, 'SIGQUIT');
     await end(this.#child, 'SIGTERM');
   }
 
   async comeBack(): Promise<void> {
     this.#child = spawnCommand(['run', 'postgres'], this.#env);
     await addressOf(this.#child, 'DATABASE_URL');
+  }
+
+  /** For so many ms it stands still, each of its processes: what is open stays open, and nothing is answered or refused. */
+  async freeze(ms: number): Promise<void> {
+    const stopped = [this.#pid];
+    processFault.stop(this.#pid); // first: from now on there are no more of them
+    try {
+      for (const pid of childrenOf(this.#pid)) {
+        processFault.stop(pid);
+        stopped.push(pid);
+      }
+      await wait(ms);
+    } finally {
+      for (const pid of stopped.reverse()) processFault.resume(pid);
+    }
   }
 
   /**
@@ -69,4 +83,16 @@ export class Postgres {
   async stop(): Promise<void> {
     await end(this.#child, 'SIGTERM');
   }
+
+  get #pid(): number {
+    const file = join(this.#env.CROSSDOCK_DATA, 'postgres/cluster/postmaster.pid');
+    return Number(readFileSync(file, 'utf8').split('\n')[0]);
+  }
 }
+
+const childrenOf = (parent: number): number[] =>
+  execFileSync('ps', ['-A', '-o', 'pid=', '-o', 'ppid='], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .flatMap(([pid, ppid]) => (ppid === parent ? [pid!] : []));

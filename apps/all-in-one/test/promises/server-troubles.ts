@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Rewrite } from '#testing';
+import type { Rewrite, Seeded } from '#testing';
 import { until } from '../support/product.ts';
 import { untilCalm, type Trouble } from './trouble.ts';
+import type { World } from './world.ts';
 
 /** Any process stands still, some longer than its leases last, and wakes up believing that no time has passed. */
 export const frozenProcesses: Trouble = {
@@ -21,27 +22,53 @@ export const frozenProcesses: Trouble = {
     ),
 };
 
-export const postgresCrashes: Trouble = {
-  name: 'PostgreSQL crashes',
-  rows: 'F07',
-  disturb: ({ postgres, url }, random, calm) =>
+type Harm = (world: World, random: Seeded, n: number) => Promise<string>;
+
+const crash: Harm = async ({ postgres, url }, random) => {
+  const away = random.below(1_500);
+  await postgres.crash();
+  await wait(away);
+  await postgres.comeBack();
+  await databaseAgain(url);
+  return `PostgreSQL away for ${away} ms`;
+};
+
+/** The first of them longer than any lease lasts. */
+const STILL_MS = [8_000, 2_000];
+const standStill: Harm = async ({ postgres, url }, _, n) => {
+  const ms = STILL_MS[n % STILL_MS.length]!;
+  await postgres.freeze(ms);
+  await databaseAgain(url);
+  return `PostgreSQL stood still for ${ms} ms`;
+};
+
+/** Others take every connection that PostgreSQL has, also those that the product had. */
+const takeConnections: Harm = async ({ postgres }, random) => {
+  const ms = 500 + random.below(2_500);
+  return `no connection for ${ms} ms, ${await postgres.exhaust(ms)} taken`;
+};
+
+const databaseAgain = (url: string): Promise<unknown> =>
+  until(
+    () => fetch(`${url}/api/v1/status`),
+    ({ status }) => status === 200,
+    { within: 60_000, what: 'the console has its database again' },
+  ).catch(() => undefined); // it may be killed at this moment
+
+const ofPostgres = (name: string, rows: string, harms: readonly Harm[]): Trouble => ({
+  name,
+  rows,
+  disturb: (world, random, calm) =>
     untilCalm(
       calm,
       () => 1_000 + random.below(2_000),
-      async () => {
-        const away = random.below(1_500);
-        await postgres.crash();
-        await wait(away);
-        await postgres.comeBack();
-        await until(
-          () => fetch(`${url}/api/v1/status`),
-          ({ status }) => status === 200,
-          { within: 60_000, what: 'the console has its database again' },
-        ).catch(() => undefined); // it may be killed at this moment
-        return `PostgreSQL away for ${away} ms`;
-      },
+      (n) => harms[n % harms.length]!(world, random, n),
     ),
-};
+});
+
+export const postgresCrashes = ofPostgres('PostgreSQL crashes', 'F07', [crash]);
+export const postgresStandsStill = ofPostgres('PostgreSQL stands still', 'F08', [standStill]);
+export const connectionsRunOut = ofPostgres('connections run out', 'F09', [takeConnections]);
 
 /** Only where the log is on Kafka: the broker dies without a word and comes back on its data. */
 export const kafkaCrashes: Trouble = {
@@ -58,21 +85,6 @@ export const kafkaCrashes: Trouble = {
         await wait(away);
         await kafka!.comeBack();
         return `Kafka away for ${away} ms`;
-      },
-    ),
-};
-
-/** Others take every connection that PostgreSQL has, also those that the product had. */
-export const connectionsRunOut: Trouble = {
-  name: 'connections run out',
-  rows: 'F09',
-  disturb: ({ postgres }, random, calm) =>
-    untilCalm(
-      calm,
-      () => 1_000 + random.below(3_000),
-      async () => {
-        const ms = 500 + random.below(2_500);
-        return `no connection for ${ms} ms, ${await postgres.exhaust(ms)} taken`;
       },
     ),
 };

@@ -20,16 +20,16 @@ export interface Trouble {
   crmGivesUp?: boolean;
 }
 
-/** Does one thing after the other, each after a pause (ms), until it is calm; resolves with what it did, in order. */
+/** Does one thing after the other, the `n`th from 0, each after a pause (ms), until it is calm; resolves with what it did, in order. */
 export async function untilCalm(
   calm: AbortSignal,
-  pauseMs: () => number,
-  act: () => Promise<string>,
+  pauseMs: (n: number) => number,
+  act: (n: number) => Promise<string>,
 ): Promise<string[]> {
   const did: string[] = [];
-  for (;;) {
-    await wait(pauseMs(), undefined, { signal: calm }).catch(() => {});
+  for (let n = 0; ; n++) {
+    await wait(pauseMs(n), undefined, { signal: calm }).catch(() => {});
     if (calm.aborted) return did;
-    did.push(await act());
+    did.push(await act(n));
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Seeded, TcpProxy } from '#testing';
 import { getJson, until } from '../support/product.ts';
 import { status } from '../support/records.ts';
-import { connectionsRunOut, frozenProcesses, postgresCrashes } from './server-troubles.ts';
+import { connectionsRunOut, frozenProcesses, postgresCrashes, postgresStandsStill } from './server-troubles.ts';
 import { untilCalm, type Trouble } from './trouble.ts';
 
 /** How late an effect may come that we gave up: less than the settle times of `world.ts` cover. */
@@ -206,6 +206,7 @@ export const SINGLE: readonly Trouble[] = [
   down,
   wayFromCrm,
   postgresCrashes,
+  postgresStandsStill,
   connectionsRunOut,
   frozenProcesses,
 ];
