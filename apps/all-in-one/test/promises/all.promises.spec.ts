@@ -43,7 +43,8 @@ const harm = (fault: string, troubles: readonly Trouble[], rows?: string): Harm 
 });
 const only = (each: Trouble): Harm => harm(each.name, [each]);
 
-const everything = harm('everything at once', trouble.EVERYTHING, 'F69');
+const servers = log === 'kafka' ? [kafkaCrashes] : [];
+const everything = harm('everything at once', [...trouble.EVERYTHING, ...servers], 'F69');
 /** A kill comes at any of the points, or between two of them. */
 const DEATHS = casesOf(pointsOf(log)).join(' ');
 const crashPoints: Harm = {
@@ -80,7 +81,7 @@ const WORLDS: readonly { tiers: Tiers; options: WorldOptions; harms: readonly Ha
     harms: [
       harm('kill -9', [], DEATHS),
       ...trouble.SINGLE.map(only),
-      ...(log === 'kafka' ? [only(kafkaCrashes)] : []),
+      ...servers.map(only),
       everything,
       ...(stages ? [] : [crashPoints]), // of the stages apart one of two would die, which the kills do
       ...(stages && log === 'kafka' ? [partitions] : []),

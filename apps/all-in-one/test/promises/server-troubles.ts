@@ -69,6 +69,8 @@ const ofPostgres = (name: string, rows: string, harms: readonly Harm[]): Trouble
 export const postgresCrashes = ofPostgres('PostgreSQL crashes', 'F07', [crash]);
 export const postgresStandsStill = ofPostgres('PostgreSQL stands still', 'F08', [standStill]);
 export const connectionsRunOut = ofPostgres('connections run out', 'F09', [takeConnections]);
+/** One after the other: who has crashed cannot be stopped, and who stands still gives nobody a connection. */
+export const sickPostgres = ofPostgres('sick PostgreSQL', 'F07-F09', [crash, standStill, takeConnections]);
 
 /** Only where the log is on Kafka: the broker dies without a word and comes back on its data. */
 export const kafkaCrashes: Trouble = {
@@ -78,7 +80,7 @@ export const kafkaCrashes: Trouble = {
     untilCalm(
       calm,
       // long enough up, now and then, for a group to come together: with less no killed process would ever be ready again
-      () => 3_000 + random.below(12_000),
+      (n) => (n === 0 ? 1_000 : 3_000 + random.below(12_000)),
       async () => {
         const away = random.below(3_000);
         await kafka!.crash();

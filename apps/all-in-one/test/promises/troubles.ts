@@ -2,7 +2,13 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Seeded, TcpProxy } from '#testing';
 import { getJson, until } from '../support/product.ts';
 import { status } from '../support/records.ts';
-import { connectionsRunOut, frozenProcesses, postgresCrashes, postgresStandsStill } from './server-troubles.ts';
+import {
+  connectionsRunOut,
+  frozenProcesses,
+  postgresCrashes,
+  postgresStandsStill,
+  sickPostgres,
+} from './server-troubles.ts';
 import { untilCalm, type Trouble } from './trouble.ts';
 
 /** How late an effect may come that we gave up: less than the settle times of `world.ts` cover. */
@@ -210,4 +216,11 @@ export const SINGLE: readonly Trouble[] = [
   connectionsRunOut,
   frozenProcesses,
 ];
-export const EVERYTHING: readonly Trouble[] = [hungKey, sickTargets(40), wayToTargets, wayFromCrm, frozenProcesses];
+export const EVERYTHING: readonly Trouble[] = [
+  hungKey,
+  sickTargets(40),
+  wayToTargets,
+  wayFromCrm,
+  frozenProcesses,
+  sickPostgres,
+];
