@@ -134,16 +134,16 @@ export const wayFromCrm: Trouble = {
 };
 
 /** So long the targets refuse connections when the breakers have opened, and then as long take them and answer nothing, ms. */
-const DOWN_MS = 8_000;
+const DOWN_MS = 30_000;
 /** A process that has not yet read that the breaker is open may send for so long, ms. */
 const UNAWARE_MS = 1_500;
 
 /**
- * Both targets are away for some 20 s. The breakers open, and from then on no document is sent to find out: probes do that. So an
+ * Both targets are away for a minute and more. The breakers open, and from then on no document is sent to find out: probes do that. So an
  * outage climbs no ladder, however long it is.
  */
 export const down: Trouble = {
-  name: 'down for 20 s',
+  name: 'down for 60 s',
   rows: 'F44 F48',
   async meanwhile({ url, toTargets }) {
     toTargets.down = true;
@@ -183,19 +183,27 @@ interface Attempt {
 
 /** What waits, and which of its attempts began after `since`. One that our own door turned away has no error, and is none. */
 async function attemptsSince(url: string, since: number): Promise<{ waiting: number; attempts: string[] }> {
-  const { items } = await getJson<{ items: { id: string }[] }>(
-    `${url}/api/v1/deliveries?status=PENDING,IN_FLIGHT,UNKNOWN,RETRY_WAIT&limit=200`,
-  );
-  const found = await Promise.all(
-    items.map(async ({ id }) => {
-      const { attempts } = await getJson<{ attempts: Attempt[] }>(`${url}/api/v1/deliveries/${id}`);
-      return attempts
-        .filter(({ outcome, errorClass }) => outcome !== 'not-sent' || errorClass !== undefined)
-        .filter(({ startedAt }) => Date.parse(startedAt) > since)
-        .map(({ n, outcome, startedAt }) => `delivery ${id} attempt ${n} ${outcome} at ${startedAt}`);
-    }),
-  );
-  return { waiting: items.length, attempts: found.flat() };
+  const found: string[] = [];
+  let waiting = 0;
+  let after = '';
+  do {
+    const { items, next } = await getJson<{ items: { id: string }[]; next?: string }>(
+      `${url}/api/v1/deliveries?status=PENDING,IN_FLIGHT,UNKNOWN,RETRY_WAIT&limit=200${after}`,
+    );
+    waiting += items.length;
+    const attempts = await Promise.all(items.map(({ id }) => attemptsOf(url, id, since)));
+    found.push(...attempts.flat());
+    after = next === undefined ? '' : `&after=${next}`;
+  } while (after !== '');
+  return { waiting, attempts: found };
+}
+
+async function attemptsOf(url: string, id: string, since: number): Promise<string[]> {
+  const { attempts } = await getJson<{ attempts: Attempt[] }>(`${url}/api/v1/deliveries/${id}`);
+  return attempts
+    .filter(({ outcome, errorClass }) => outcome !== 'not-sent' || errorClass !== undefined)
+    .filter(({ startedAt }) => Date.parse(startedAt) > since)
+    .map(({ n, outcome, startedAt }) => `delivery ${id} attempt ${n} ${outcome} at ${startedAt}`);
 }
 
 export const SINGLE: readonly Trouble[] = [
