@@ -6,15 +6,16 @@ import { run } from './run.ts';
 
 /**
  * Who judges is judged: a checker that finds nothing proves nothing. The three wrong relay recipes: apps/relay, truth.
- * Each takes 10 to 15 s, three restarts of the product included, where nothing else runs.
+ * Prints how long each takes, from its start to the verdict: 10 to 15 s where nothing else runs.
  */
 describePromise('a product that is broken on purpose', {}, (world) => {
   it.each(BROKEN_BUILDS.map((build, n) => [build.name, n + 1, build] as const))(
     'is caught when it %s (seed %d)',
-    async (_, seed, { rewrites, troubles, meanwhile, caught }) => {
+    async (name, seed, { rewrites, troubles, meanwhile, caught }) => {
       const [part] = world().parts;
       const broken = { ...world(), changes: (more: object) => world().changes({ rewrites, ...more }) };
       await part!.stop();
+      const begun = performance.now();
       await part!.start(broken.changes({}));
       const { anomalies, story } = await run(broken, {
         seed,
@@ -25,7 +26,10 @@ describePromise('a product that is broken on purpose', {}, (world) => {
         settlesWithinMs: 8_000,
         ...(meanwhile && { meanwhile: () => meanwhile(broken) }),
       });
-      expect({ [caught]: countAnomalies(anomalies)[caught], story }).not.toMatchObject({ [caught]: 0 });
+      const took = `${((performance.now() - begun) / 1_000).toFixed(1)} s`;
+      const found = countAnomalies(anomalies)[caught];
+      process.stdout.write(`a product that ${name}: ${caught} ${found} after ${took}\n`);
+      expect({ [caught]: found, took, story }).not.toMatchObject({ [caught]: 0 });
     },
     PATIENCE_MS,
   );
