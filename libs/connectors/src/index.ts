@@ -2,6 +2,7 @@ import { CrossdockError, type Connection, type DocumentDeclaration, type Target 
 import type { Checked, TargetConnector, TargetSurroundings } from './target-connector.ts';
 import { rest } from './targets/rest/rest.ts';
 
+export { webhookSettings } from './sources/webhook/settings.ts';
 export { openSource, parseSourceSettings, sources } from './sources/index.ts';
 export {
   defineSource,
@@ -10,6 +11,7 @@ export {
   type SourceDefinition,
   type SourceSurroundings,
 } from './source-connector.ts';
+export { restSettings } from './targets/rest/settings.ts';
 export { checkSettings, duration, pointer, secret, strict } from './settings.ts';
 export {
   defineTarget,

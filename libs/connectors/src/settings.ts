@@ -4,22 +4,31 @@ import type { Checked, SettingsFinding } from './target-connector.ts';
 
 /** The pieces that settings of connectors are made of, and how zod's issues become findings that help. */
 
+/** What a value is, as docs/reference/configuration.md says it; `describe` says what a setting does there. */
+export const kind = (title: string): { title: string } => ({ title });
+
 /** `200ms, 5s, 2m, 1h, 7d` in ms. */
 export const duration = () =>
   z
     .string('a duration such as 200ms, 5s, 2m, 1h or 7d')
     .regex(/^\d{1,9}(ms|s|m|h|d)$/, 'a duration such as 200ms, 5s, 2m, 1h or 7d')
-    .transform((text) => parseDuration(text)!);
+    .transform((text) => parseDuration(text)!)
+    .meta(kind('duration'));
 
 /** Only what the configuration resolved from `{ env }`, `{ file }` or `{ generated }`; a plain string is a mistake. */
 export const secret = () =>
-  z.custom<Secret>((value) => value instanceof Secret, {
-    error: 'a secret never stands in the file: write { env: NAME }, { file: path } or { generated: name }',
-  });
+  z
+    .custom<Secret>((value) => value instanceof Secret, {
+      error: 'a secret never stands in the file: write { env: NAME }, { file: path } or { generated: name }',
+    })
+    .meta(kind('secret'));
 
 /** RFC 6901. */
 export const pointer = () =>
-  z.string().regex(/^(\/([^~/]|~[01])*)*$/, 'a JSON pointer such as /id or /data/0/id (RFC 6901)');
+  z
+    .string()
+    .regex(/^(\/([^~/]|~[01])*)*$/, 'a JSON pointer such as /id or /data/0/id (RFC 6901)')
+    .meta(kind('JSON pointer'));
 
 /** An object that knows its names: an unknown one is a finding of its own, with the name that was probably meant. */
 export const strict = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>

@@ -1,6 +1,7 @@
 export * from './boot.ts';
 export * from './configuration/load.ts';
 export * from './configuration/positions.ts';
+export { FILE as CONFIGURATION_FORM } from './configuration/shape.ts';
 export { generatedSecret } from './configuration/secrets.ts';
 export * from './environment.ts';
 export * from './health.ts';

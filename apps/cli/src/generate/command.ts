@@ -5,6 +5,7 @@ import { packageRoot, readEnvironment } from '#platform';
 import { checkSchemas, loadSchemas, recordsReference } from '#schema';
 import { ConfigurationError } from '#contracts';
 import { EXIT, type Command } from '../io.ts';
+import { configurationReference } from './configuration-reference.ts';
 import { metricsReference, settingsReference, statusesReference, topicsReference } from './references.ts';
 
 export const generate: Command = {
@@ -44,6 +45,7 @@ async function files(root: string): Promise<Map<string, string>> {
   const { bundle } = checkMappings({ roots: [join(root, 'schemas')], schemas });
   const made = new Map<string, string>([
     ['docs/reference/settings.md', settingsReference()],
+    ['docs/reference/configuration.md', configurationReference()],
     ['docs/reference/metrics.md', metricsReference()],
     ['docs/reference/statuses.md', statusesReference()],
     ['docs/reference/topics.md', topicsReference()],

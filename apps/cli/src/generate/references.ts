@@ -8,7 +8,7 @@ export function settingsReference(): string {
   return `${HEAD}# Settings
 
 Read from the environment of each process, in one file (\`libs/platform/src/environment.ts\`). A \`CROSSDOCK_*\` name that is not in
-this table is an error. Connections and flows stand in \`crossdock.yaml\`.
+this table is an error. Connections and flows stand in \`crossdock.yaml\`: [configuration.md](configuration.md).
 
 | variable | meaning |
 |---|---|

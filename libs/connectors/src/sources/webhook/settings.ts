@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Connection } from '#contracts';
-import { checkSettings, duration, pointer, secret, strict } from '../../settings.ts';
+import { checkSettings, duration, kind, pointer, secret, strict } from '../../settings.ts';
 import type { SourceSurroundings } from '../../source-connector.ts';
 import type { Checked } from '../../target-connector.ts';
 import { templateProblem } from './template.ts';
@@ -13,18 +13,22 @@ const headerName = () =>
   z
     .string()
     .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/, 'the name of a header')
-    .transform((name) => name.toLowerCase());
+    .transform((name) => name.toLowerCase())
+    .meta(kind('header name'));
 
 /** How the sender signs, where it is neither Standard Webhooks nor nothing. The defaults fit the commonest form. */
 const hmac = strict({
-  header: headerName().prefault('x-signature'),
-  algorithm: z.enum(['sha256', 'sha384', 'sha512', 'sha1']).default('sha256'),
-  encoding: z.enum(['hex', 'base64']).default('hex'),
-  /** what stands before the signature, e.g. `sha256=`; without it `<algorithm>=` may stand there or not */
-  prefix: z.string().max(50).optional(),
-  /** Unix time in seconds or milliseconds, or ISO 8601; without it freshness cannot be checked */
-  timestampHeader: headerName().optional(),
-  /** what is signed, made of {timestamp}, {id}, {header:NAME} and {body}; default `{timestamp}.{body}`, or `{body}` */
+  header: headerName().prefault('x-signature').describe('Header that has the signature.'),
+  algorithm: z.enum(['sha256', 'sha384', 'sha512', 'sha1']).default('sha256').describe('Hash of the HMAC.'),
+  encoding: z.enum(['hex', 'base64']).default('hex').describe('How the signature is written.'),
+  prefix: z
+    .string()
+    .max(50)
+    .optional()
+    .describe('What stands before the signature, as `sha256=`. Without it `<algorithm>=` may stand there or not.'),
+  timestampHeader: headerName()
+    .optional()
+    .describe('Header that has the time: Unix seconds or milliseconds, or ISO 8601. Without it age cannot be checked.'),
   signed: z
     .string()
     .max(500)
@@ -32,41 +36,77 @@ const hmac = strict({
       const problem = templateProblem(text);
       if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
     })
-    .optional(),
+    .optional()
+    .describe(
+      'What is signed, made of `{timestamp}`, `{id}`, `{header:NAME}` and `{body}`. Without it `{timestamp}.{body}`, or `{body}` where no time is sent.',
+    ),
 });
 
 const publicKey = () =>
-  z.string().superRefine((text, context) => {
-    const problem = publicKeyProblem(text);
-    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
-  });
+  z
+    .string()
+    .superRefine((text, context) => {
+      const problem = publicKeyProblem(text);
+      if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+    })
+    .meta(kind('public key'));
 
-const FORM = strict({
-  scheme: z.enum(SCHEMES, `one of ${SCHEMES.join(', ')}`),
-  /** several are valid at once: rotation */
-  secrets: z.array(secret()).min(1).max(10).optional(),
-  /** scheme standard-webhooks: `whpk_` keys of senders that sign with a key pair; no secrets, so they stand in the file */
-  publicKeys: z.array(publicKey()).min(1).max(4).optional(),
+/** The form of a `webhook` connection's settings (configuration.md, section 3); what contradicts itself is below. */
+export const webhookSettings = strict({
+  scheme: z
+    .enum(SCHEMES, `one of ${SCHEMES.join(', ')}`)
+    .describe('How the sender proves who it is. `none`, and `cloudevents` without secrets, are for loopback alone.'),
+  secrets: z
+    .array(secret())
+    .min(1)
+    .max(10)
+    .optional()
+    .describe('Secrets that it may sign with; several are valid at once, so that they can be rotated.'),
+  publicKeys: z
+    .array(publicKey())
+    .min(1)
+    .max(4)
+    .optional()
+    .describe(
+      'Scheme `standard-webhooks`: `whpk_` keys of a sender with a key pair, beside `secrets` or in place of them.',
+    ),
   hmac: hmac.optional(),
-  /** how far the sender's clock may be off, both ways */
-  tolerance: duration().prefault('5m'),
-  record: strict({ id: pointer().default('/id'), version: pointer().default('/version') }).prefault({}),
-  /** schemes hmac and none: where the sender's own id of the event stands */
-  eventId: strict({ header: headerName().optional(), path: pointer().optional() })
+  tolerance: duration().prefault('5m').describe("How far the sender's clock may be off, both ways."),
+  record: strict({
+    id: pointer().default('/id').describe("Where `data` has the record's id."),
+    version: pointer()
+      .default('/version')
+      .describe('Where `data` has its version. Where none stands, order of arrival counts.'),
+  }).prefault({}),
+  eventId: strict({
+    header: headerName()
+      .optional()
+      .describe(
+        "Schemes `hmac` and `none`: header that has the sender's id of the event. Without both: `webhook-id`, else `/id` of the body.",
+      ),
+    path: pointer().optional().describe('The same, in the body.'),
+  })
     .refine(({ header, path }) => (header === undefined) !== (path === undefined), 'either header or path')
     .optional(),
-  /** pointers into `data` at fields that change with each attempt: "same content?" leaves them out */
-  deliveryFields: z.array(pointer()).max(50).default([]),
-  normalise: z.record(z.string(), z.string().regex(/^[a-z0-9-]+$/, 'the name of a mapping')).default({}),
+  deliveryFields: z
+    .array(pointer())
+    .max(50)
+    .default([])
+    .describe('Fields of `data` that change with each attempt of the sender: "same content?" leaves them out.'),
+  normalise: z
+    .record(z.string(), z.string().regex(/^[a-z0-9-]+$/, 'the name of a mapping'))
+    .meta(kind('entity: mapping'))
+    .default({})
+    .describe('Mapping from the shape of the source to the canonical one, by entity. Without one `data` is canonical.'),
 });
 
-export type WebhookSettings = z.output<typeof FORM>;
+export type WebhookSettings = z.output<typeof webhookSettings>;
 export type HmacSettings = z.output<typeof hmac>;
 export const hmacDefaults = (): HmacSettings => hmac.parse({});
 
 /** The settings, or every mistake in them. */
 export function parseSettings(connection: Connection, surroundings: SourceSurroundings): Checked<WebhookSettings> {
-  const checked = checkSettings(FORM, connection.settings);
+  const checked = checkSettings(webhookSettings, connection.settings);
   if (!checked.ok) return checked;
   const findings = contradictions(checked.value, surroundings);
   return findings.length === 0 ? checked : { ok: false, findings };
