@@ -1,5 +1,6 @@
 export * from './configuration.ts';
 export * from './connector.ts';
+export * from './connection-state.ts';
 export * from './delivery-status.ts';
 export * from './document.ts';
 export * from './duration.ts';

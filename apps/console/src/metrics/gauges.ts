@@ -27,6 +27,7 @@ export function setGauges(metrics: Metrics, configuration: Configuration, facts:
     metrics.set('connectionRate', { connection: name }, row?.rate ?? budget.requestsPerMinute ?? Infinity);
     metrics.set('breakerOpen', { connection: name }, row === undefined || row.breaker === 'closed' ? 0 : 1);
     metrics.set('connectionActive', { connection: name }, row === undefined || row.state === 'active' ? 1 : 0);
+    metrics.set('credentialsRefused', { connection: name }, row?.state === 'needs_reauth' ? 1 : 0);
   }
 }
 

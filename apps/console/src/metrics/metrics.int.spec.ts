@@ -86,7 +86,7 @@ describe('the metrics read from the tables', () => {
     });
     await given.event(database, { recordId: 'sb-2', published: false });
     await database.query(
-      `insert into connection_state (connection, state, breaker) values ('ledger', 'paused', 'open')`,
+      `insert into connection_state (connection, state, breaker) values ('ledger', 'paused', 'open'), ('main-erp', 'needs_reauth', 'closed')`,
     );
     await shows('crossdock_unsynced_amount{flow="orders",currency="EUR",age="1d"}', 99.9);
     await shows(
@@ -98,7 +98,9 @@ describe('the metrics read from the tables', () => {
     await shows('crossdock_sync_in_flight{stage="captured"}', 2);
     await shows('crossdock_breaker_open{connection="ledger"}', 1);
     await shows('crossdock_connection_active{connection="ledger"}', 0);
-    await shows('crossdock_connection_active{connection="main-erp"}', 1);
+    await shows('crossdock_connection_active{connection="sandbox-crm-api"}', 1);
+    await shows('crossdock_connection_credentials_refused{connection="ledger"}', 0);
+    await shows('crossdock_connection_credentials_refused{connection="main-erp"}', 1);
   });
 });
 

@@ -1,9 +1,10 @@
+import type { BreakerName, ConnectionStateName } from '#contracts';
 import type { Queryable } from '#db';
 
 export interface ConnectionState {
   connection: string;
-  state: 'active' | 'paused' | 'needs_reauth';
-  breaker: 'closed' | 'open' | 'half-open';
+  state: ConnectionStateName;
+  breaker: BreakerName;
   held_until: Date | null;
   /** requests per minute a target throttled us to; null: as configured */
   rate: number | null;

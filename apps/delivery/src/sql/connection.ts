@@ -1,9 +1,10 @@
+import type { BreakerName, ConnectionStateName } from '#contracts';
 import type { Statement } from '#db';
 import { UNFINISHED } from './unfinished.ts';
 
 export interface ConnectionRow {
-  state: 'active' | 'paused' | 'needs_reauth';
-  breaker: 'closed' | 'open' | 'half-open';
+  state: ConnectionStateName;
+  breaker: BreakerName;
   heldMs: number;
   /** until the next probe; null: none planned */
   probeMs: number | null;

@@ -222,6 +222,12 @@ export const METRICS = {
     labels: ['connection'],
     help: '0 while paused or without valid credentials.',
   },
+  credentialsRefused: {
+    name: 'crossdock_connection_credentials_refused',
+    type: 'gauge',
+    labels: ['connection'],
+    help: '1 while the target refuses our credentials and nothing is sent to it (needs_reauth).',
+  },
   connectionRate: {
     name: 'crossdock_connection_requests_per_minute',
     type: 'gauge',
