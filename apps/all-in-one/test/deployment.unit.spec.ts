@@ -141,7 +141,7 @@ describe('the alert rules', () => {
   it('fire, do not fire and resolve as their unit tests say', () => {
     for (const args of [
       ['check', 'rules', 'alerts.yml'],
-      ['test', 'rules', 'alerts.test.yml'],
+      ['test', 'rules', 'alerts.test.yml', 'alerts.days.test.yml'],
     ]) {
       const promtool = spawnSync('promtool', args, { cwd: join(root, 'k8s/monitoring'), encoding: 'utf8' });
       // promtool comes with Prometheus; where it is not installed only the names above were tested
