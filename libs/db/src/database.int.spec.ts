@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { clonedDatabase, TcpProxy, type ClonedDatabase } from '#testing';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { DELIVERY_STATUSES, TRANSITIONS } from '#contracts';
 import { Database } from './database.ts';
 
 const LISTENING = `select 1 from pg_stat_activity where application_name = 'crossdock listening' and query like 'listen%'`;
@@ -152,15 +153,31 @@ describe('the database', () => {
     await database.close();
   });
 
-  it('refuses a status transition that is not in the table', async () => {
-    await clone.database.query(`
-      insert into delivery (lane_id, document_id, event_id, event_type, source, flow, connection, document, key, tenant, entity,
-        record_id, aggregate_version, kind, status, bundle, fan_out, topic, "partition", "offset", event_topic, event_partition,
-        event_offset, event_logged_at, accepted_at)
-      values (1, gen_random_uuid(), gen_random_uuid(), 't', 's', 'f', 'c', 'd', 'k', 't', 'e', 'r', 1, 'document', 'CANCELLED',
-        'b', 1, 't', 0, 0, 't', 0, 0, now(), now())`);
-    await expect(clone.database.query("update delivery set status = 'PENDING'")).rejects.toMatchObject({
-      code: 'CD001',
+  it('allows every status transition that is in the table, and refuses every other', async () => {
+    const way = (from: string, to: string): string => `${from} -> ${to}`;
+    const expected = DELIVERY_STATUSES.flatMap((from) => [from, ...TRANSITIONS[from]].map((to) => way(from, to)));
+    const allowed = await clone.database.transaction(async (tx) => {
+      await tx.query(`
+        create function pg_temp.allows(tried bigint, wanted text) returns boolean language plpgsql as $$
+        begin
+          update delivery set status = wanted where id = tried;
+          return true;
+        exception when sqlstate 'CD001' then
+          return false;
+        end $$`);
+      // a delivery for each pair
+      await tx.query(
+        `insert into delivery (lane_id, document_id, event_id, event_type, source, flow, connection, document, key, tenant, entity,
+           record_id, aggregate_version, kind, status, error, bundle, fan_out, topic, "partition", "offset", event_topic,
+           event_partition, event_offset, event_logged_at, accepted_at)
+         select 1, gen_random_uuid(), gen_random_uuid(), 't', 's', 'f', 'c', 'd', 'k', 't', 'e', 'r', 1, 'document', a, b,
+           'b', 1, 't', 0, 0, 't', 0, 0, now(), now() from unnest($1::text[]) a, unnest($1::text[]) b`,
+        [DELIVERY_STATUSES],
+      );
+      return tx.query<{ from: string; to: string }>(
+        'select status as "from", error as "to" from delivery where pg_temp.allows(id, error)',
+      );
     });
+    expect(allowed.map(({ from, to }) => way(from, to)).toSorted()).toEqual(expected.toSorted());
   });
 });
