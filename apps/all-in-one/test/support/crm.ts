@@ -45,7 +45,7 @@ export async function sendSigned(
   hook: string,
   secret: string,
   event: { id: string; type: string; data: unknown },
-): Promise<{ status: number; body: unknown }> {
+): Promise<{ status: number; body: unknown; retryAfter: string | null }> {
   const body = JSON.stringify({ type: event.type, timestamp: new Date().toISOString(), data: event.data });
   const now = new Date();
   const response = await fetch(hook, {
@@ -58,5 +58,6 @@ export async function sendSigned(
     },
     body,
   });
-  return { status: response.status, body: await response.json() };
+  const retryAfter = response.headers.get('retry-after');
+  return { status: response.status, body: await response.json(), retryAfter };
 }
