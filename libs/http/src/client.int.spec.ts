@@ -1,8 +1,10 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import tls from 'node:tls';
 import { Worker } from 'node:worker_threads';
 import { Secret } from '#contracts';
+import { selfSigned } from '#testing';
 import { createHttp, type HttpClient, type HttpOptions } from './client.ts';
 
 const OK = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}';
@@ -275,12 +277,79 @@ describe('the http client', () => {
     expect(await http.request(post)).toMatchObject({ kind: 'not-sent', reason: 'closed' });
   });
 
-  it('does not follow redirects and ignores interim answers', async () => {
-    const { peer, http } = await start();
-    peer.answer = (socket) =>
-      socket.write(`HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${answer('302 Found', '', 'location: /else\r\n')}`);
-    expect(await http.request(post)).toMatchObject({ kind: 'answered', status: 302, headers: { location: '/else' } });
-    expect(peer.requests).toHaveLength(1);
+  it('does not follow redirects, least of all with our credentials to another host, and ignores interim answers', async () => {
+    const { peer, http } = await start({ auth: { bearer: new Secret('t0ken', 'test') } });
+    const other = await start();
+    const location = `location: ${other.url}/else\r\n`;
+    for (const status of ['301 Moved', '302 Found', '307 Temporary', '308 Permanent']) {
+      peer.answer = (socket) =>
+        socket.write(`HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n${answer(status, '', location)}`);
+      const result = {
+        kind: 'answered',
+        status: Number(status.slice(0, 3)),
+        headers: { location: `${other.url}/else` },
+      };
+      expect(await http.request(post)).toMatchObject(result);
+    }
+    expect(peer.requests).toHaveLength(4);
+    expect(other.peer.connections).toBe(0);
+  });
+
+  describe('over TLS', () => {
+    const DAY = 86_400_000;
+    const real = tls.createSecureContext;
+    /** A peer with such a certificate, which the client takes for an authority if it is trusted; bytes are those that came decrypted. */
+    const secure = async (certificate: { name?: string; days?: number; trusted?: boolean }) => {
+      const { name = 'localhost', days = 1, trusted = true } = certificate;
+      const [from, until] = [new Date(Date.now() - 9 * DAY), new Date(Date.now() + days * DAY)];
+      const { key, cert } = selfSigned({ name, from, until });
+      const seen = { connections: 0, bytes: 0 };
+      const server = tls.createServer({ key, cert }, (socket) => {
+        socket
+          .on('error', () => undefined)
+          .on('data', (chunk: Buffer) => {
+            seen.bytes += chunk.length;
+            socket.end(OK);
+          });
+      });
+      server.on('connection', () => seen.connections++).on('tlsClientError', () => undefined);
+      server.listen(0, 'localhost');
+      await once(server, 'listening');
+      servers.push(server);
+      // as NODE_EXTRA_CA_CERTS does for a whole process
+      if (trusted)
+        jest.spyOn(tls, 'createSecureContext').mockImplementation((options) => real({ ca: cert, ...options }));
+      const baseUrl = `https://localhost:${(server.address() as AddressInfo).port}`;
+      const http = client({ baseUrl, auth: { bearer: new Secret('t0ken', 'test') } });
+      return { http, seen };
+    };
+    const servers: tls.Server[] = [];
+    afterEach(async () => {
+      jest.restoreAllMocks();
+      for (const server of servers.splice(0)) await new Promise((resolve) => server.close(resolve));
+    });
+
+    it('sends to a peer whose certificate is in order', async () => {
+      const { http, seen } = await secure({});
+      expect(await http.request(post)).toMatchObject({ kind: 'answered', status: 200 });
+      expect(seen.bytes).toBeGreaterThan(0);
+    });
+
+    it.each([
+      ['nobody vouches for', { trusted: false }, 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+      ['has expired', { days: -1 }, 'CERT_HAS_EXPIRED'],
+      ['is for another host', { name: 'other.example' }, 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ])(
+      'has sent nothing for sure, credentials included, to a peer whose certificate %s',
+      async (_, certificate, code) => {
+        const { http, seen } = await secure(certificate);
+        let started = 0;
+        const result = await http.request({ ...post, onRequestStart: () => void started++ });
+        expect(result).toEqual({ kind: 'not-sent', reason: 'tls', message: `TLS failed (${code})` });
+        expect(started).toBe(0);
+        expect(seen).toEqual({ connections: 1, bytes: 0 });
+      },
+    );
   });
 
   it('has one request at a time on each connection', async () => {

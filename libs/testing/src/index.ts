@@ -8,3 +8,4 @@ export * from './mappings/index.ts';
 export * from './faults/index.ts';
 export * from './checker/index.ts';
 export * from './registry/index.ts';
+export * from './tls/certificate.ts';
