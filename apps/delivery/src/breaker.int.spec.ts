@@ -94,6 +94,47 @@ describe('the breaker', () => {
     guard.stop();
   });
 
+  it('lets one document try after 5 s where a target has no probe, and doubles that with each failure up to 60 s', async () => {
+    const breakerOf = { windowMs: 10_000, minimum: 2, failures: 0.5, slowMs: 10_000, probeMs: 50 };
+    const { database, connection, target } = await at.world({ breaker: breakerOf }, { probe: false });
+    await database.query('insert into connection_state (connection) values ($1)', [connection.name]);
+    const budget = new Budget(database, connection);
+    const log = logger('test');
+    const changed = (): void => {};
+    const guard = new Guard({ database, connection, target, budget, holder: 'me', log, reauthMs: 50, changed });
+    const seconds = async (): Promise<number | null> => {
+      const left = `select round(extract(epoch from probe_at - clock_timestamp()))::integer as s from connection_state where connection = $1`;
+      return (await database.query<{ s: number | null }>(left, [connection.name]))[0]!.s;
+    };
+    const elapses = (): Promise<unknown> =>
+      database.query('update connection_state set probe_at = clock_timestamp() where connection = $1', [
+        connection.name,
+      ]);
+    const trips = async (): Promise<void> => {
+      for (let n = 0; n < 2; n++) await guard.ended('failure', 1, performance.now());
+    };
+    await guard.refresh();
+    await trips();
+    const waits = [];
+    for (let n = 0; n < 6; n++) {
+      waits.push(await seconds());
+      await guard.tick();
+      expect(guard.trying).toBe(false);
+      await elapses();
+      await guard.tick();
+      expect(guard.trying).toBe(true);
+      await guard.ended('failure', 1, performance.now());
+    }
+    expect(waits).toEqual([5, 10, 20, 40, 60, 60]);
+    await elapses();
+    await guard.tick();
+    await guard.ended('ok', 1, performance.now());
+    expect([guard.closed, await seconds()]).toEqual([true, null]);
+    await trips();
+    expect(await seconds()).toBe(5);
+    guard.stop();
+  });
+
   it('belongs to whoever probed last', async () => {
     const { w, guard } = await halfOpen();
     await set(w, `probe_holder = 'other'`);
