@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { beat, claimLeadership, countUnpublished, DOORBELL, settle } from '#outbox';
+import { beat, claimLeadership, countUnpublished, DOORBELL, extendOutbox, pruneOutbox, settle } from '#outbox';
 import { clonedDatabase, eventually, type ClonedDatabase } from '#testing';
 import { Relay, type RelayOptions } from './relay.ts';
-import { append, appendAndHold } from './testing/append.ts';
+import { append, appendAndHold, appendIn } from './testing/append.ts';
 import { CollectingLog } from './testing/collecting-log.ts';
 
 describe('the relay', () => {
@@ -61,6 +61,39 @@ describe('the relay', () => {
     await log.until(2);
     expect(versionsOf('slow')).toEqual(['1']);
   });
+
+  it('publishes all that is appended while partitions are pruned under it, also what waits for a log that is away', async () => {
+    await start();
+    const pruned: string[] = [];
+    let pruning = true;
+    const pruner = (async () => {
+      while (pruning) pruned.push(...(await unlessLocked(() => pruneOutbox(clone.database, 0))));
+    })();
+    // across three borders; delivery has had all of it, so that the cursor alone keeps what is not published
+    for (const border of [5_000_000n, 10_000_000n, 15_000_000n]) {
+      await clone.database.query("select setval('outbox_id', $1)", [border - 10n]);
+      await eventually(
+        () => unlessLocked(async () => [await extendOutbox(clone.database)]).then((made) => made.length > 0),
+        'the next one',
+      );
+      log.away = true;
+      for (let n = 0; n < 20; n++)
+        await clone.database.transaction(async (tx) => {
+          const { id } = await appendIn(tx, String(n % 4));
+          await tx.query(
+            "insert into unrouted (event_id, source, entity, key) select event_id, 's', 'order', 'k' from outbox where id = $1",
+            [id],
+          );
+        });
+      log.away = false;
+    }
+    await eventually(() => pruned.length === 3, 'what is published is dropped', 20_000);
+    await log.until(60);
+    pruning = false;
+    await pruner;
+    for (const record of ['0', '1', '2', '3'])
+      expect(versionsOf(record)).toEqual(Array.from({ length: 15 }, (_, n) => String(n + 1)));
+  }, 60_000);
 
   it('drops the gap of a rolled-back transaction, but not before every older transaction has ended', async () => {
     const relay = await start();
@@ -284,3 +317,10 @@ describe('the relay', () => {
     }, 'the command is executed');
   }
 });
+
+/** What waits for a lock gives way, and is done in the next round. */
+const unlessLocked = <T>(work: () => Promise<T[]>): Promise<T[]> =>
+  work().catch((error: unknown) => {
+    if ((error as { code?: string }).code !== '55P03') throw error;
+    return [];
+  });
