@@ -87,8 +87,8 @@ describe('two relay processes', () => {
     const took: number[] = [];
     let leader = await start();
     await eventually(async () => (await epoch()) === 1n, 'the first leads');
-    // the quickest of three: a machine that stands still for a moment says nothing about the product
-    for (let round = 2n; round <= 4n; round++) {
+    // the median of five: a machine that stands still for a moment says nothing about the product
+    for (let round = 2n; round <= 6n; round++) {
       const standBy = await start();
       await append(clone.database, `before ${round}`);
       await allPublished();
@@ -100,7 +100,7 @@ describe('two relay processes', () => {
       expect(await epoch()).toBe(round);
       leader = standBy;
     }
-    expect(Math.min(...took)).toBeLessThan(2_000);
+    expect(took.toSorted((a, b) => a - b)[2]).toBeLessThan(2_000);
   }, 120_000);
 
   it('share three shards, and one takes over all when the other is killed, losing and inverting nothing', async () => {
