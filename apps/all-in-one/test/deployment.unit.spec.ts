@@ -9,6 +9,10 @@ import { METRICS, packageRoot, VARIABLES } from '#platform';
 const root = packageRoot();
 const STAGES = ['capture', 'relay', 'mapper', 'delivery', 'console'];
 
+interface Probe {
+  periodSeconds: number;
+  failureThreshold?: number;
+}
 interface Container {
   args: string[];
   securityContext: {
@@ -18,8 +22,8 @@ interface Container {
   };
   resources: { requests: { memory: string }; limits: { memory: string } };
   startupProbe?: unknown;
-  readinessProbe?: unknown;
-  livenessProbe?: unknown;
+  readinessProbe?: Probe;
+  livenessProbe?: Probe;
   lifecycle?: { preStop?: { sleep?: { seconds: number } } };
 }
 interface Manifest {
@@ -83,6 +87,15 @@ describe('the Kubernetes layout', () => {
       expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(28 + seconds);
       expect(manifest.spec.replicas).toBeGreaterThan(1);
       expect([container!.startupProbe, container!.readinessProbe, container!.livenessProbe]).not.toContain(undefined);
+    }
+  });
+
+  it('takes a stage that does not answer out of the traffic long before it starts it anew', () => {
+    const seconds = ({ periodSeconds, failureThreshold = 3 }: Probe): number => periodSeconds * failureThreshold;
+    for (const manifest of workloads.filter((workload) => workload.kind === 'Deployment')) {
+      const { readinessProbe, livenessProbe } = manifest.spec.template.spec.containers[0]!;
+      expect(seconds(readinessProbe!)).toBeLessThan(seconds(livenessProbe!) / 2);
+      expect(seconds(livenessProbe!)).toBeGreaterThanOrEqual(30); // an event loop that is blocked for seconds goes on
     }
   });
 });
