@@ -8,7 +8,7 @@ import { partitionsChanged } from './partitions.ts';
 import { run, type RunResult } from './run.ts';
 import { heading, notBegun, notTested, rowOf, totalOf, type Row } from './table.ts';
 import { clockLibrary } from './clock.ts';
-import { clockSteps, kafkaCrashes, newerVersion } from './server-troubles.ts';
+import { clockSteps, kafkaCrashes, kafkaCrashesRarely, newerVersion } from './server-troubles.ts';
 import type { Trouble } from './trouble.ts';
 import * as trouble from './troubles.ts';
 import { startWorld, type World, type WorldOptions } from './world.ts';
@@ -43,8 +43,11 @@ const harm = (fault: string, troubles: readonly Trouble[], rows?: string): Harm 
 });
 const only = (each: Trouble): Harm => harm(each.name, [each]);
 
-const servers = log === 'kafka' ? [kafkaCrashes] : [];
-const everything = harm('everything at once', [...trouble.EVERYTHING, ...servers], 'F69');
+const everything = harm(
+  'everything at once',
+  log === 'kafka' ? [...trouble.EVERYTHING, kafkaCrashesRarely] : trouble.EVERYTHING,
+  'F69',
+);
 /** A kill comes at any of the points, or between two of them. */
 const DEATHS = casesOf(pointsOf(log)).join(' ');
 const crashPoints: Harm = {
@@ -81,7 +84,7 @@ const WORLDS: readonly { tiers: Tiers; options: WorldOptions; harms: readonly Ha
     harms: [
       harm('kill -9', [], DEATHS),
       ...trouble.SINGLE.map(only),
-      ...servers.map(only),
+      ...(log === 'kafka' ? [only(kafkaCrashes)] : []),
       everything,
       ...(stages ? [] : [crashPoints]), // of the stages apart one of two would die, which the kills do
       ...(stages && log === 'kafka' ? [partitions] : []),

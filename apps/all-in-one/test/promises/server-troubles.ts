@@ -73,14 +73,13 @@ export const connectionsRunOut = ofPostgres('connections run out', 'F09', [takeC
 export const sickPostgres = ofPostgres('sick PostgreSQL', 'F07-F09', [crash, standStill, takeConnections]);
 
 /** Only where the log is on Kafka: the broker dies without a word and comes back on its data. */
-export const kafkaCrashes: Trouble = {
-  name: 'Kafka crashes',
+const ofKafka = (name: string, upMs: (random: Seeded) => number): Trouble => ({
+  name,
   rows: 'F24 F27',
   disturb: ({ kafka }, random, calm) =>
     untilCalm(
       calm,
-      // long enough up, now and then, for a group to come together: with less no killed process would ever be ready again
-      (n) => (n === 0 ? 1_000 : 3_000 + random.below(12_000)),
+      (n) => (n === 0 ? 1_000 : upMs(random)),
       async () => {
         const away = random.below(3_000);
         await kafka!.crash();
@@ -89,7 +88,12 @@ export const kafkaCrashes: Trouble = {
         return `Kafka away for ${away} ms`;
       },
     ),
-};
+});
+
+// long enough up, now and then, for a group to come together: with less no killed process would ever be ready again
+export const kafkaCrashes = ofKafka('Kafka crashes', (random) => 3_000 + random.below(12_000));
+/** Beside all else: who joins the group stands still and loses PostgreSQL on the way, and needs longer. */
+export const kafkaCrashesRarely = ofKafka('Kafka crashes rarely', (random) => 25_000 + random.below(15_000));
 
 const HOURS = [1, -1, 0, 25];
 
