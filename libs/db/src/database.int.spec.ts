@@ -42,6 +42,32 @@ async function wayTo(databaseUrl: string) {
   };
 }
 
+const READY = Buffer.from('Z\0\0\0\x05I', 'latin1');
+const ENDED = Buffer.from('SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0', 'latin1');
+
+/** A way to PostgreSQL on which the connection of this number is ended with what says that it is ready. */
+async function endingAtOnce(databaseUrl: string, number: number) {
+  const target = new URL(databaseUrl);
+  const port = Number(target.port);
+  let count = 0;
+  const server = createServer((client) => {
+    const ends = ++count === number;
+    const far = connect(port, target.hostname);
+    client.pipe(far);
+    far.on('data', (bytes) => {
+      if (!ends || !bytes.includes(READY)) return void client.write(bytes);
+      const head = Buffer.from('E\0\0\0\0', 'latin1');
+      head.writeInt32BE(ENDED.length + 4, 1);
+      client.end(Buffer.concat([bytes, head, ENDED]));
+    });
+    far.on('error', () => {}).on('close', () => client.destroy());
+    client.on('error', () => {}).on('close', () => far.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  target.port = String((server.address() as AddressInfo).port);
+  return { url: target.href, end: () => new Promise((resolve) => server.close(resolve)) };
+}
+
 describe('the database', () => {
   let clone: ClonedDatabase;
   beforeAll(async () => {
@@ -151,6 +177,19 @@ describe('the database', () => {
     expect(await database.query(slow, [2])).toMatchObject([{ n: 2 }]);
     expect(await database.transaction((tx) => tx.query(slow, [3]))).toMatchObject([{ n: 3 }]);
     await database.close();
+  });
+
+  it('survives a connection that the server ends in the packet in which it opens it, and takes another', async () => {
+    const way = await endingAtOnce(clone.url, 2);
+    const database = await Database.open({ url: way.url, name: 'ended at once' });
+    const work = (): Promise<unknown> => database.transaction((tx) => tx.query('select 1'));
+    const two = (): Promise<PromiseSettledResult<unknown>[]> => Promise.allSettled([work(), work()]);
+    const first = await two();
+    expect(first.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+    expect(first.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { retryable: true } });
+    expect((await two()).map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled']);
+    await database.close();
+    await way.end();
   });
 
   it('allows every status transition that is in the table, and refuses every other', async () => {

@@ -114,7 +114,7 @@ export class Database implements Queryable {
       schema: SCHEMA,
       applicationName: config.application_name,
       // pipeline: statements are written as they come, and answered in that order
-      extra: { ...config, max: options.max ?? 10, idleTimeoutMillis: 30_000, pipeline: true },
+      extra: { ...config, max: options.max ?? 10, idleTimeoutMillis: 30_000, pipeline: true, onConnect: endsAlone },
       poolErrorHandler: () => {},
       migrations: MIGRATIONS,
       migrationsTableName: 'migration',
@@ -245,6 +245,14 @@ export class Database implements Queryable {
     for (const session of this.#sessions) await session.close();
     if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
+}
+
+/**
+ * Between the pool and who has asked for a connection nobody listens to it: one that the server ends in the same packet in which it opens
+ * it would end the process. Who gets it hears so at its first statement.
+ */
+function endsAlone(client: pg.ClientBase): void {
+  client.on('error', () => {});
 }
 
 async function run<Row>(
