@@ -47,5 +47,5 @@ describe('24 concurrent writers with long transactions and rollbacks', () => {
     expect(judge(committed, wrong.transactionIdBelowXmin.published).inverted).toBeGreaterThan(0);
     expect(judge(committed, wrong.twoSkipLockedReaders.published).inverted).toBeGreaterThan(0);
     await relay.stop();
-  }, 60_000);
+  }, 120_000);
 });

@@ -9,7 +9,7 @@ export async function writeConcurrently(
   database: Database,
   options: { writers: number; records: number; ms: number },
 ): Promise<void> {
-  await database.query('create table elsewhere (n integer)');
+  await database.query('create table if not exists elsewhere (n integer)');
   const end = performance.now() + options.ms;
   const writer = async (seed: number): Promise<void> => {
     const draw = draws(seed);
