@@ -133,6 +133,34 @@ describe('a database that does not answer', () => {
     120_000,
   );
 
+  it('does not keep a process that stops from ending what it has in hand, and leaves its lanes to their leases', async () => {
+    const { proxy, url } = await TcpProxy.before(at.url);
+    cleanUp.push(() => proxy.close());
+    const database = await Database.open({ url, name: 'gone', max: 6, queryTimeoutMs: 500, byKey: true });
+    cleanUp.push(() => database.close());
+    const w = await at.world({ timeoutMs: 10_000, budget: { concurrency: SLOTS, requestsPerMinute: 1 } });
+    let answered = false;
+    let answer = (): void => {};
+    w.target.fault({ do: 'wait', until: new Promise<void>((resolve) => (answer = resolve)) });
+    await Promise.all(KEYS.map((key) => w.send({ key })));
+    const engine = w.engine({ database });
+    await engine.start();
+    const held = 'select 1 from lane where holder = $1';
+    await until('one is out, and others are ready', async () => {
+      const lanes = await at.database.query(held, [engine.store.holder]);
+      return w.target.requests.length === 1 && lanes.length > 1;
+    });
+    proxy.down = true;
+    proxy.reset();
+    const stopped = engine.stop(3_000).then(() => answered);
+    setTimeout(() => {
+      answered = true;
+      answer();
+    }, 1_000);
+    expect(await stopped).toBe(true);
+    expect(w.target.requests).toHaveLength(1);
+  });
+
   it.each<[string, () => Promise<never>]>([
     ['fails', () => Promise.reject(new Error('no'))],
     ['hangs', () => new Promise((_, reject) => setTimeout(() => reject(new Error('too late')), 5_000))],

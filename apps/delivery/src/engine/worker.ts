@@ -168,7 +168,8 @@ export class Worker {
     await this.#loop;
     const ready = this.#ready.splice(0);
     this.#busy -= ready.length;
-    await this.#giveBack(ready.map(({ work }) => ({ ...work.lane, dueMs: 0 })));
+    // where PostgreSQL is away their leases end by themselves, and what is in hand must be waited for all the same
+    await this.#giveBack(ready.map(({ work }) => ({ ...work.lane, dueMs: 0 }))).catch(() => {});
     const until = performance.now() + deadlineMs;
     while (this.#leased.size > 0 && performance.now() < until)
       await this.#bell.wait(Math.min(100, Math.max(1, until - performance.now())));
