@@ -19,8 +19,10 @@ export interface RestoredWorld {
   send(ids: readonly string[]): Promise<void>;
   /** the answer to one order */
   order(id: string): Promise<{ status: number }>;
+  /** a newer version of an order, told by its purchase order reference; throws unless it is taken */
+  change(id: string, version: number): Promise<void>;
   /** the order was won and is cancelled; throws unless it is taken */
-  cancel(id: string): Promise<void>;
+  cancel(id: string, version?: number): Promise<void>;
   start(): Promise<void>;
   kill(): Promise<void>;
   /** `crossdock ...` on this world: what it prints; throws with its errors unless it ends with 0 */
@@ -28,13 +30,23 @@ export interface RestoredWorld {
   close(): Promise<void>;
 }
 
-export async function startRestoredWorld(databaseUrl: string, folder: string): Promise<RestoredWorld> {
+/** `kafkaBrokers`: the log outlives the database. */
+export async function startRestoredWorld(
+  databaseUrl: string,
+  folder: string,
+  kafkaBrokers?: string,
+): Promise<RestoredWorld> {
   const ports = await freePorts();
   const home = homeWith([['baseUrl: sandbox:', `baseUrl: http://127.0.0.1:${ports.sandbox}`]]);
   const data = join(folder, 'product');
-  const env = { DATABASE_URL: databaseUrl, CROSSDOCK_DATA: data, CROSSDOCK_HOME: home.path };
+  const env = {
+    DATABASE_URL: databaseUrl,
+    CROSSDOCK_DATA: data,
+    CROSSDOCK_HOME: home.path,
+    ...(kafkaBrokers !== undefined && { KAFKA_BROKERS: kafkaBrokers }),
+  };
   const crossdock = async (...args: string[]): Promise<string> => {
-    const child = spawnCommand(args, env);
+    const child = spawnCommand(args, { ...env, CROSSDOCK_PORT: String(ports.port) });
     const output = collect(child);
     const [code] = (await once(child, 'close')) as [number];
     if (code !== 0) throw new Error(`crossdock ${args.join(' ')}: ${code} ${output()}`);
@@ -68,9 +80,13 @@ export async function startRestoredWorld(databaseUrl: string, folder: string): P
     sandbox: at,
     output: () => product.output(),
     order: sendOrder,
-    cancel: async (id) => {
-      const data = order(`o${id}`, `c${id}`, 2, 'CANCELLED');
-      taken(`order ${id}`, await sendSigned(hook, secret, { id: `o-${id}-2`, type: 'order.cancelled', data }));
+    change: async (id, version) => {
+      const data = { ...order(`o${id}`, `c${id}`, version), purchaseOrderRef: `v${version}` };
+      taken(`order ${id}`, await sendSigned(hook, secret, { id: `o-${id}-${version}`, type: 'order.changed', data }));
+    },
+    cancel: async (id, version = 2) => {
+      const data = order(`o${id}`, `c${id}`, version, 'CANCELLED');
+      taken(`order ${id}`, await sendSigned(hook, secret, { id: `o-${id}-${version}`, type: 'order.cancelled', data }));
     },
     send: async (ids) => {
       for (const id of ids) {
