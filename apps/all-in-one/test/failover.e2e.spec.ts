@@ -1,11 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { TcpProxy, freePort } from '#testing';
-import { startCluster, startStandBy, waitForStandBy, type StandBy } from './support/cluster.ts';
-import { dataFolder, until } from './support/product.ts';
+import { startWithStandBy } from './support/failing-over.ts';
+import { until } from './support/product.ts';
 import { settled } from './support/records.ts';
-import { ordersAccepted, startRestoredWorld, untilStatus, type RestoredWorld } from './support/restored.ts';
+import { ordersAccepted, untilStatus, type RestoredWorld } from './support/restored.ts';
 import { createdTwice, effects, type Effect } from './support/witness.ts';
 
 const ids = (from: number, count: number): string[] => Array.from({ length: count }, (_, n) => `${from + n}`);
@@ -32,50 +30,8 @@ describe('a stand-by that takes over', () => {
     for (const undo of cleanUp.splice(0).reverse()) await undo();
   });
 
-  /** A primary and its stand-by, and the product in front of whichever leads. */
-  async function open({ synchronous = false } = {}): Promise<{
-    standBy: StandBy;
-    world: RestoredWorld;
-    failOver(): Promise<void>;
-    accept(): Promise<void>;
-  }> {
-    const folder = dataFolder();
-    cleanUp.push(() => folder.remove());
-    const primary = await startCluster(join(folder.path, 'primary'), await freePort());
-    cleanUp.push(() => primary.stop());
-    const standBy = await startStandBy(primary, join(folder.path, 'stand-by'), await freePort());
-    cleanUp.push(() => standBy.stop());
-    if (synchronous) await waitForStandBy(primary);
-    const behind = { host: '127.0.0.1', port: Number(new URL(primary.url).port) };
-    const proxy = await TcpProxy.open(behind);
-    cleanUp.push(() => proxy.close());
-    const url = new URL(primary.url);
-    url.port = String(proxy.port);
-    const world = await startRestoredWorld(url.href, folder.path);
-    cleanUp.push(() => world.close());
-
-    const said = (word: string, pattern: RegExp, ...args: string[]): Promise<string> =>
-      until(
-        () => world.crossdock('restore', ...args),
-        (text) => pattern.test(text),
-        { within: 30_000, what: word },
-      );
-    return {
-      standBy,
-      world,
-      failOver: async () => {
-        await primary.crash();
-        await standBy.promote();
-        behind.port = Number(new URL(standBy.url).port);
-        proxy.reset();
-        await said('the promotion is noticed', /^doubted: .*promoted/);
-      },
-      accept: async () => void (await said('it is accepted', /^accepted/, 'accept')),
-    };
-  }
-
   it('is noticed under a product that keeps running, and nothing is sent before somebody has looked, nor doubled after: without the last commits', async () => {
-    const { standBy, world, failOver, accept } = await open();
+    const { standBy, world, failOver, accept } = await startWithStandBy(cleanUp);
     expect(await commitsSafe(world)).toBe('0');
     expect(world.output().match(/stand-bys and waits for none/g)).toHaveLength(1);
     await world.send(ids(0, 5));
@@ -111,7 +67,7 @@ describe('a stand-by that takes over', () => {
   }, 180_000);
 
   it('has all that was answered where it is synchronous, and what was taken in unanswered is delivered once', async () => {
-    const { world, failOver, accept } = await open({ synchronous: true });
+    const { world, failOver, accept } = await startWithStandBy(cleanUp, { synchronous: true });
     expect(await commitsSafe(world)).toBe('1');
     expect(world.output()).not.toContain('waits for none');
     await world.send(ids(0, 5));
