@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { WriteResult } from '#contracts';
 import { fixture } from '../test/fixture.ts';
-import { becomes, until } from '../test/harness.ts';
+import { becomes, rests, until } from '../test/harness.ts';
 import { order } from '../test/order.ts';
 
 const refusal: WriteResult = { outcome: 'rejected', errorClass: 'VALUE', message: 'no', httpStatus: 422 };
@@ -97,13 +97,7 @@ describe('orders of people', () => {
       const first = await w.send({ document: 'task', key, version: 1 });
       await becomes(w, first, 'PARKED');
       const second = await w.send({ document: 'task', key, version: 2 });
-      await until('the lane rests', async () => {
-        const lanes = await w.database.query(
-          'select 1 from lane where connection = $1 and (due_at is not null or wake)',
-          [w.connection.name],
-        );
-        return lanes.length === 0;
-      });
+      await rests(w);
       expect(await w.status(second)).toBe('PENDING');
       const targetId = w.target.records('task', `t:e:${key}`)[0]?.id;
       await until('the order is taken', async () => {

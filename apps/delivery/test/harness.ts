@@ -188,6 +188,13 @@ export async function until<T>(
   }
 }
 
+/** Resolves once the connection's lanes have been looked at and nothing of them is due. */
+export const rests = (world: World): Promise<boolean> =>
+  until('every lane rests', async () => {
+    const open = 'select 1 from lane where connection = $1 and (due_at is not null or wake)';
+    return (await world.database.query(open, [world.connection.name])).length === 0;
+  });
+
 export const becomes = (world: World, event: string, status: string, ms?: number): Promise<Record<string, unknown>> =>
   until(
     `a delivery becomes ${status}`,

@@ -1,4 +1,5 @@
 import { commitsAtRisk, type Database } from '#db';
+import { watch } from './watch.ts';
 
 const EVERY_MS = 60_000;
 
@@ -16,22 +17,10 @@ export interface CommitsOptions {
  */
 export function watchCommits({ database, everyMs = EVERY_MS, found, surprised }: CommitsOptions): () => Promise<void> {
   let told: string | undefined;
-  const look = async (): Promise<void> => {
-    try {
-      const risk = await commitsAtRisk(database);
-      found(risk);
-      if (risk !== undefined && risk !== told) surprised(risk);
-      told = risk;
-    } catch {
-      // the database is away: the relay says so
-    }
-  };
-  let looking = look();
-  const timer = setInterval(() => {
-    looking = looking.then(look);
-  }, everyMs).unref();
-  return async () => {
-    clearInterval(timer);
-    await looking;
-  };
+  return watch(async () => {
+    const risk = await commitsAtRisk(database);
+    found(risk);
+    if (risk !== undefined && risk !== told) surprised(risk);
+    told = risk;
+  }, everyMs);
 }

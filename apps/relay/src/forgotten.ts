@@ -1,5 +1,6 @@
 import type { Database } from '#db';
 import { oldestOpenTransaction, type OpenTransaction } from '#outbox';
+import { watch } from './watch.ts';
 
 /** A transaction that is open for so long was forgotten, or is in the wrong place, ms. */
 const LONG_MS = 30_000;
@@ -21,26 +22,14 @@ export interface ForgottenOptions {
 export function watchForgotten(options: ForgottenOptions): () => Promise<void> {
   const { database, longMs = LONG_MS, everyMs = EVERY_MS, found, surprised } = options;
   let told: number | undefined;
-  const look = async (): Promise<void> => {
-    try {
-      const oldest = await oldestOpenTransaction(database, longMs);
-      found(oldest);
-      if (oldest && oldest.pid !== told)
-        surprised(
-          `a transaction of "${oldest.application}" (pid ${oldest.pid}), open since ${oldest.since.toISOString()}, holds back rows of ` +
-            `the outbox: end it there, or with select pg_terminate_backend(${oldest.pid})`,
-        );
-      told = oldest?.pid;
-    } catch {
-      // the database is away: the relay says so
-    }
-  };
-  let looking: Promise<void> = Promise.resolve();
-  const timer = setInterval(() => {
-    looking = looking.then(look);
-  }, everyMs).unref();
-  return async () => {
-    clearInterval(timer);
-    await looking;
-  };
+  return watch(async () => {
+    const oldest = await oldestOpenTransaction(database, longMs);
+    found(oldest);
+    if (oldest && oldest.pid !== told)
+      surprised(
+        `a transaction of "${oldest.application}" (pid ${oldest.pid}), open since ${oldest.since.toISOString()}, holds back rows of ` +
+          `the outbox: end it there, or with select pg_terminate_backend(${oldest.pid})`,
+      );
+    told = oldest?.pid;
+  }, everyMs);
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { fixture } from '../../test/fixture.ts';
-import { becomes, recordOf, until, type World } from '../../test/harness.ts';
+import { becomes, recordOf, rests, type World } from '../../test/harness.ts';
 import { order } from '../../test/order.ts';
 
 const at = fixture();
@@ -17,15 +17,6 @@ async function held(w: World): Promise<string> {
   );
   return event;
 }
-
-/** True once its lane was looked at and nothing of it is due. */
-const rests = (w: World): Promise<boolean> =>
-  until('the lane rests', async () => {
-    const lanes = await w.database.query('select 1 from lane where connection = $1 and (due_at is not null or wake)', [
-      w.connection.name,
-    ]);
-    return lanes.length === 0;
-  });
 
 describe('a state that may be at the target since before a restore', () => {
   it('lets no newer version of its record go before a person has looked: that would be a second one', async () => {
