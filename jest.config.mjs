@@ -33,5 +33,5 @@ export default {
   projects: [project('unit'), project('int', postgres), project('e2e', postgres), project('promises')],
   maxWorkers: 2,
   testSequencer: '<rootDir>/scripts/sequencer.mjs',
-  testTimeout: 30_000,
+  testTimeout: 90_000,
 };

@@ -57,7 +57,7 @@ describe('the concurrency of a connection', () => {
     const shares = async () => [await slotsOf(a), await slotsOf(b)];
     const half = CONCURRENCY / 2;
     await until(shares, ([one, other]) => one === half && other === half, {
-      within: 20_000,
+      within: 60_000,
       what: 'they share evenly',
     });
 
@@ -66,23 +66,23 @@ describe('the concurrency of a connection', () => {
     await until(
       () => slotsOf(b),
       (n) => n === CONCURRENCY,
-      { within: 15_000, what: 'the other one has its slots' },
+      { within: 60_000, what: 'the other one has its slots' },
     );
     // a second on a machine with nothing else to do; its lease would have been 30 s
-    expect(performance.now() - killedAt).toBeLessThan(5_000);
+    expect(performance.now() - killedAt).toBeLessThan(15_000);
 
     const c = await start('delivery');
     await until(
       () => slotsOf(c),
       (n) => n === half,
-      { within: 20_000, what: 'a third one has its share' },
+      { within: 60_000, what: 'a third one has its share' },
     );
     processFault.stop(b.pid);
     const before = (await load(sandbox)).calls;
     await until(
       () => load(sandbox),
       ({ calls }) => calls > before + 100,
-      { within: 20_000, what: 'the third goes on' },
+      { within: 60_000, what: 'the third goes on' },
     );
     expect(await slotsOf(b)).toBe(half); // it may have requests open
     processFault.resume(b.pid);

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as wait } from 'node:timers/promises';
 import { startWithStandBy } from './support/failing-over.ts';
 import { until } from './support/product.ts';
-import { settled } from './support/records.ts';
-import { ordersAccepted, untilStatus, type RestoredWorld } from './support/restored.ts';
+import { ordersAccepted, settled } from './support/records.ts';
+import { untilStatus, type RestoredWorld } from './support/restored.ts';
 import { createdTwice, effects, type Effect } from './support/witness.ts';
 
 const ids = (from: number, count: number): string[] => Array.from({ length: count }, (_, n) => `${from + n}`);
@@ -84,7 +84,7 @@ describe('a stand-by that takes over', () => {
     await until(
       async () => answered.length,
       (count) => count >= 10,
-      { within: 30_000, what: 'orders are under way' },
+      { within: 60_000, what: 'orders are under way' },
     );
     await failOver();
     over = true;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { startWithStandBy } from './support/failing-over.ts';
-import { settled } from './support/records.ts';
-import { ordersAccepted, untilStatus } from './support/restored.ts';
+import { ordersAccepted, settled } from './support/records.ts';
+import { untilStatus } from './support/restored.ts';
 import { createdTwice, effects, type Effect } from './support/witness.ts';
 
 const ids = (from: number, count: number): string[] => Array.from({ length: count }, (_, n) => `${from + n}`);

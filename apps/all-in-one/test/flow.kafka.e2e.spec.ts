@@ -35,7 +35,7 @@ describe('a consumer that is not ours', () => {
     await until(
       async () => product.output(),
       (text) => text.includes(told),
-      { within: 10_000, what: told },
+      { within: 60_000, what: told },
     );
     await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 3, seed: 'consumer' });
     const consumer = spawn(

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { freePort } from '#testing';
 import { baseBackup, replaceBy, startCluster } from './support/cluster.ts';
 import { dataFolder, sendJson, until } from './support/product.ts';
-import { settled } from './support/records.ts';
-import { ordersAccepted, startRestoredWorld, untilStatus } from './support/restored.ts';
+import { ordersAccepted, settled } from './support/records.ts';
+import { startRestoredWorld, untilStatus } from './support/restored.ts';
 import { createdTwice, effects, type Effect } from './support/witness.ts';
 
 const ids = (from: number, count: number): string[] => Array.from({ length: count }, (_, n) => `${from + n}`);
@@ -65,7 +65,7 @@ describe('PostgreSQL restored to an earlier point than what the targets know', (
       () => world.crossdock('restore', 'accept'),
       (text) => text.startsWith('accepted'),
       {
-        within: 30_000,
+        within: 60_000,
         what: 'it is accepted',
       },
     );

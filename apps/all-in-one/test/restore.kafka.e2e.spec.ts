@@ -4,8 +4,8 @@ import { Database } from '#db';
 import { freePort } from '#testing';
 import { baseBackup, replaceBy, startCluster, type Cluster } from './support/cluster.ts';
 import { dataFolder, sendJson, spawnCommand, until } from './support/product.ts';
-import { settled, type Status } from './support/records.ts';
-import { ordersAccepted, startRestoredWorld, untilStatus, type RestoredWorld } from './support/restored.ts';
+import { ordersAccepted, settled, type Status } from './support/records.ts';
+import { startRestoredWorld, untilStatus, type RestoredWorld } from './support/restored.ts';
 import { addressOf, end } from './support/stages.ts';
 import { createdTwice, effects, type Effect } from './support/witness.ts';
 
@@ -101,7 +101,7 @@ describe('PostgreSQL restored to an earlier point than Kafka and the targets', (
     await until(
       () => effects(world.sandbox),
       (done) => created(done).length === 25,
-      { within: 30_000, what: 'orders are in flight' },
+      { within: 60_000, what: 'orders are in flight' },
     );
     await hold(cluster, 'delivery');
     await world.send(ids(35, 3)); // on the log, and delivery has not read them
@@ -150,7 +150,7 @@ describe('PostgreSQL restored to an earlier point than Kafka and the targets', (
     await until(
       () => world.crossdock('restore', 'accept'),
       (text) => text.startsWith('accepted'),
-      { within: 30_000, what: 'it is accepted' },
+      { within: 60_000, what: 'it is accepted' },
     );
     await world.send(ids(50, 3)); // life goes on
     for (const id of ['0', '10', '20', '30', '35']) await world.change(id, 3);

@@ -59,7 +59,8 @@ describe('the stages as separate processes on Kafka', () => {
     await generating;
     const last = await until(
       () => status(console_.url),
-      (answer) => settled(answer) && answer.flows.find((flow) => flow.name === 'orders')!.accepted >= ORDERS,
+      (answer) =>
+        settled(answer) && answer.flows.find(({ name }) => name === 'order-postings')!.finished['delivered'] === ORDERS,
       { within: 180_000, what: 'everything arrives' },
     );
     expect(last.flows.map((flow) => flow.difference)).toEqual(last.flows.map(() => 0));

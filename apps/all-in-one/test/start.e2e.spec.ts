@@ -18,7 +18,7 @@ import {
   type Product,
 } from './support/product.ts';
 import { homeWith } from './support/home.ts';
-import { settled, status } from './support/records.ts';
+import { accepted, ordersAccepted, settled, status, wentThrough } from './support/records.ts';
 import { addressOf, end } from './support/stages.ts';
 import { effects } from './support/witness.ts';
 
@@ -35,15 +35,13 @@ describe('starting and stopping', () => {
   it('continues where it stopped, refuses a second start, starts empty on request and leaves no process behind', async () => {
     let product = await start();
     await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 2 });
-    const accepted = (answer: Awaited<ReturnType<typeof status>>): number =>
+    const all = (answer: Awaited<ReturnType<typeof status>>): number =>
       answer.flows.reduce((sum, flow) => sum + flow.accepted, 0);
     const before = await until(
       () => status(product.url),
-      (answer) => accepted(answer) > 0 && settled(answer),
-      {
-        within: 30_000,
-        what: 'two orders arrive',
-      },
+      // two orders created, won and written back to, and their customer: what the write-back changed comes around, too
+      (answer) => ordersAccepted(answer) === 6 && accepted(answer, 'customers') === 2 && wentThrough(answer),
+      { within: 60_000, what: 'two orders arrive' },
     );
     const booked = await effects(product.sandbox);
 
@@ -64,11 +62,11 @@ describe('starting and stopping', () => {
     // killed: PostgreSQL is an orphan now, and the next start takes over
     await product.kill();
     product = await start();
-    expect(accepted(await status(product.url))).toBe(accepted(before));
+    expect(all(await status(product.url))).toBe(all(before));
     expect(await product.stop()).toBe(0);
 
     product = await start(['--fresh']);
-    expect(accepted(await status(product.url))).toBe(0);
+    expect(all(await status(product.url))).toBe(0);
     expect(await effects(product.sandbox)).toEqual([]);
     expect(await product.stop()).toBe(0);
     expect(processesOf(folder.path)).toEqual([]);
@@ -79,7 +77,7 @@ describe('starting and stopping', () => {
     const greeting = product.output();
     expect(greeting.trimEnd().split('\n').length).toBeLessThan(15);
     await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 1 });
-    await until(() => status(product.url), settled, { within: 30_000, what: 'the order arrives' });
+    await until(() => status(product.url), wentThrough, { within: 60_000, what: 'the order arrives' });
     expect(product.output()).toBe(greeting);
     expect(await product.stop()).toBe(0);
   }, 120_000);
@@ -93,7 +91,7 @@ describe('starting and stopping', () => {
     const data = dataFolder();
     const product = await startProduct({ data: data.path, home: home.path, ports: await freePorts(), env });
     await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 1 });
-    await until(() => status(product.url), settled, { within: 30_000, what: 'the order arrives' });
+    await until(() => status(product.url), wentThrough, { within: 60_000, what: 'the order arrives' });
     expect(await effects(product.sandbox, '?system=erp')).not.toEqual([]);
     expect(await product.stop()).toBe(0);
     data.remove();
@@ -127,7 +125,7 @@ describe('starting and stopping', () => {
       async () => product.output(),
       (text) => text.includes('the embedded PostgreSQL has ended'),
       {
-        within: 30_000,
+        within: 60_000,
         what: 'the product says so',
       },
     );

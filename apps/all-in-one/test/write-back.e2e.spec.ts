@@ -41,10 +41,10 @@ const told = (product: Product, id: string, syncStatus: string): Promise<CrmReco
   until(
     () => opportunity(product, id),
     (record) => record.syncStatus === syncStatus,
-    { within: 20_000, what: `the CRM hears that the order is ${syncStatus}` },
+    { within: 60_000, what: `the CRM hears that the order is ${syncStatus}` },
   );
 const allSettled = (product: Product): Promise<unknown> =>
-  until(() => status(product.url), settled, { within: 20_000, what: 'everything is settled' });
+  until(() => status(product.url), settled, { within: 60_000, what: 'everything is settled' });
 
 describe('write-back to the sandbox CRM', () => {
   const folder = dataFolder();
@@ -61,6 +61,11 @@ describe('write-back to the sandbox CRM', () => {
     const id = await generate(product, 'there-and-back');
     const record = await told(product, id, 'SYNCED');
     expect(record).toMatchObject({ erpNumber: expect.stringMatching(/^SO-/), syncReason: null, version: 3 });
+    await until(
+      () => timeline(product.url, 'order', `sb-${id}`),
+      ({ events }) => events.at(-1)!.type === 'crm.order.updated',
+      { within: 60_000, what: 'the change comes back' },
+    );
     await allSettled(product);
     const customers = await getJson<CrmRecord[]>(`${product.sandbox}/crm/customers`);
     expect(customers).toMatchObject([{ syncStatus: 'SYNCED', erpNumber: expect.stringMatching(/^C-/), version: 2 }]);
@@ -155,13 +160,16 @@ describe('mappings that change something with each echo', () => {
   const stopped = async (id: string): Promise<RecordTimeline> => {
     const held = (record: RecordTimeline): boolean =>
       record.events.at(-1)!.deliveries.some((delivery) => delivery.status === 'HELD_REVIEW');
-    await until(() => timeline(product.url, 'order', id), held, { within: 30_000, what: `${id} is held` });
+    await until(() => timeline(product.url, 'order', id), held, { within: 60_000, what: `${id} is held` });
     await until(
       () => status(product.url),
       ({ flows, outbox, capture }) =>
         outbox.unpublished + capture.pending === 0 &&
-        flows.every(({ unfinished }) => Object.entries(unfinished).every(([word, n]) => word === 'held' || n === 0)),
-      { within: 20_000, what: 'nothing moves any more' },
+        flows.every(
+          ({ unfinished, difference }) =>
+            difference === 0 && Object.entries(unfinished).every(([word, n]) => word === 'held' || n === 0),
+        ),
+      { within: 60_000, what: 'nothing moves any more' },
     );
     return timeline(product.url, 'order', id);
   };

@@ -32,7 +32,7 @@ async function statusWhere(holds: (status: Status) => boolean): Promise<Status> 
     status = (await console.get('/api/v1/status')).body as unknown as Status;
     return holds(status);
   };
-  await eventually(look, () => `another status than ${JSON.stringify(status)}`, 20_000);
+  await eventually(look, () => `another status than ${JSON.stringify(status)}`);
   return status!;
 }
 const flowOf = ({ flows }: Status, name: string) => flows.find((flow) => flow.name === name)!;

@@ -39,11 +39,9 @@ describe('delivery under adversity', () => {
     w.target.probeAnswer = { ok: true };
     open();
     await becomes(w, slow, 'DELIVERED');
-    await until('breaker closed', async () => (await state())['breaker'] === 'closed', 3_000).catch(
-      async (e: Error) => {
-        throw new Error(e.message + JSON.stringify(await state()));
-      },
-    );
+    await until('breaker closed', async () => (await state())['breaker'] === 'closed').catch(async (e: Error) => {
+      throw new Error(e.message + JSON.stringify(await state()));
+    });
   });
 
   it('sends soon after an attempt row could not be written, not at the end of a lease', async () => {
@@ -104,11 +102,11 @@ describe('delivery under adversity', () => {
     await w.send({ document: 'salesOrder' });
     await until('the second look is on its way', () => w.target.looks.length > 1);
     const begunAt = performance.now();
-    const stopped = engine.stop(6_000);
+    const stopped = engine.stop(30_000);
     await new Promise((r) => setTimeout(r, 300)); // by then it has given back what was ready
     open();
     await stopped;
-    expect(performance.now() - begunAt).toBeLessThan(3_000);
+    expect(performance.now() - begunAt).toBeLessThan(15_000);
     const lane = await w.database.query(
       'select holder, due_at <= clock_timestamp() as due from lane where connection = $1',
       [w.connection.name],

@@ -115,7 +115,7 @@ describe('a connection', () => {
   });
 
   it('goes on with other records while one hangs', async () => {
-    const w = await at.running({ budget: { concurrency: 4 }, timeoutMs: 3_000 });
+    const w = await at.running({ budget: { concurrency: 4 }, timeoutMs: 10_000 });
     w.target.fault({ do: 'hang' }, (request) => request.key === 't:e:hung');
     const hung = await w.send({ key: 'hung' });
     await until('it hangs', () => w.target.open === 1);
@@ -135,6 +135,6 @@ describe('a connection', () => {
       times.push(w.target.applied.at(-1)!.at - start);
     }
     times.sort((a, b) => a - b);
-    expect(times[5]).toBeLessThan(100);
+    expect(times[5]).toBeLessThan(250);
   });
 });

@@ -127,7 +127,7 @@ describe('a database that does not answer', () => {
         },
         20_000,
       );
-      await until('all is delivered', () => w.target.applied.length >= version * KEYS.length, 20_000);
+      await until('all is delivered', () => w.target.applied.length >= version * KEYS.length);
       expect(took()).toEqual(inOrder(version));
     },
     120_000,

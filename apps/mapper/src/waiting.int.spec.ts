@@ -95,6 +95,6 @@ it('starts while its registry is away, and maps what has come meanwhile as soon 
   await log.append([{ topic: crmTopic('customer'), key: 'acme:customer:c1', value, headers }]);
   expect(found).toEqual([]);
   await serveRegistry();
-  await eventually(() => found.length > 0, 'the document of what came meanwhile', 25_000);
+  await eventually(() => found.length > 0, 'the document of what came meanwhile');
   expect(found).toMatchObject([{ topic: TOPIC, key: 'acme:customer:c1' }]);
 });

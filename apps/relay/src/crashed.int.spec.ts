@@ -45,7 +45,7 @@ describe('a PostgreSQL that crashes and recovers', () => {
       process.kill(server.pid, 'SIGQUIT');
       await ended;
       server = await startEmbeddedPostgres({ dataDir: data });
-      await eventually(() => maySend().catch(() => false), 'it may send again', 20_000);
+      await eventually(() => maySend().catch(() => false), 'it may send again');
       expect((await readHistory(database)).state).toBe('trusted');
     }
     await append(database, 'a');

@@ -87,7 +87,7 @@ describe('the relay', () => {
         });
       log.away = false;
     }
-    await eventually(() => pruned.length === 3, 'what is published is dropped', 20_000);
+    await eventually(() => pruned.length === 3, 'what is published is dropped');
     await log.until(60);
     pruning = false;
     await pruner;

@@ -34,7 +34,7 @@ describe('several relays that share the outbox by key', () => {
     await relays.stop();
   };
   const leads = (relays: Relays, count: number): Promise<unknown> =>
-    eventually(() => relays.state.leads === count, `one leads ${count}`, 20_000);
+    eventually(() => relays.state.leads === count, `one leads ${count}`);
   const published = (): Promise<unknown> =>
     eventually(
       async () => {

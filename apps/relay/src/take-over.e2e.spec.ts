@@ -67,12 +67,12 @@ describe('two relay processes', () => {
     });
 
     first.kill('SIGSTOP');
-    await eventually(async () => (await epoch()) === 2n, 'the second leads', 30_000);
+    await eventually(async () => (await epoch()) === 2n, 'the second leads');
     first.kill('SIGCONT');
     await append(clone.database, 'between');
-    await eventually(async () => seenOf(await published(), 'between'), 'the second publishes', 30_000);
+    await eventually(async () => seenOf(await published(), 'between'), 'the second publishes');
     second.kill('SIGKILL');
-    await eventually(async () => (await epoch()) > 2n, 'the first leads again', 30_000);
+    await eventually(async () => (await epoch()) > 2n, 'the first leads again');
 
     writing.abort();
     await Promise.all(writers);
@@ -95,7 +95,7 @@ describe('two relay processes', () => {
       const began = performance.now();
       leader.kill('SIGKILL');
       await append(clone.database, `after ${round}`);
-      await eventually(async () => seenOf(await published(), `after ${round}`), 'the stand-by publishes', 30_000);
+      await eventually(async () => seenOf(await published(), `after ${round}`), 'the stand-by publishes');
       took.push(performance.now() - began);
       expect(await epoch()).toBe(round);
       leader = standBy;
@@ -113,7 +113,7 @@ describe('two relay processes', () => {
         )
       )[0]!.count;
     const first = await start();
-    await eventually(async () => (await led()) === 3, 'the first leads all', 30_000);
+    await eventually(async () => (await led()) === 3, 'the first leads all');
     const writing = new AbortController();
     const writers = Array.from({ length: 4 }, async (_, writer) => {
       for (let n = 0; !writing.signal.aborted; n++) await append(clone.database, String((n * 4 + writer) % 10));
@@ -122,9 +122,9 @@ describe('two relay processes', () => {
     const epochs = async (): Promise<bigint> =>
       (await clone.database.query<{ sum: bigint }>('select sum(epoch)::bigint as sum from relay_cursor'))[0]!.sum;
     const before = await epochs();
-    await eventually(async () => (await epochs()) > before, 'the second leads some', 30_000);
+    await eventually(async () => (await epochs()) > before, 'the second leads some');
     first.kill('SIGKILL');
-    await eventually(async () => (await epochs()) >= before + 3n, 'the second leads all', 30_000);
+    await eventually(async () => (await epochs()) >= before + 3n, 'the second leads all');
     writing.abort();
     await Promise.all(writers);
     await allPublished();

@@ -224,7 +224,7 @@ describe('the sandbox', () => {
           () => 'answered',
           (error: Error) => String((error.cause as { code?: unknown } | undefined)?.code),
         );
-      const deadline = Date.now() + 5_000;
+      const deadline = Date.now() + 30_000;
       let seen = '';
       while (seen !== 'ECONNREFUSED' && Date.now() < deadline) seen = await reach();
       expect(seen).toBe('ECONNREFUSED');
@@ -242,7 +242,7 @@ describe('the sandbox', () => {
       while (!(await closed()));
       const begun = performance.now();
       await sandbox.close();
-      expect(performance.now() - begun).toBeLessThan(3_000);
+      expect(performance.now() - begun).toBeLessThan(20_000);
       sandbox = await serveSandboxAlone({ data });
     });
 
@@ -256,7 +256,7 @@ describe('the sandbox', () => {
       while ((await rules()).some(({ applied }) => applied === 0));
       const begun = performance.now();
       await sandbox.close();
-      expect(performance.now() - begun).toBeLessThan(3_000);
+      expect(performance.now() - begun).toBeLessThan(20_000);
       expect((await calls).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
       sandbox = await serveSandboxAlone({ data });
       expect(await effects()).toEqual([]);

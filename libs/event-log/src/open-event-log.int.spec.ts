@@ -28,7 +28,7 @@ describe('the event log with a pool of its own', () => {
     proxy.heal();
     await expect(unanswered).rejects.toMatchObject({ retryable: true });
     await log.append([record('after')]);
-    await eventually(async () => handled.has('after'), 'it is read on', 45_000);
+    await eventually(async () => handled.has('after'), 'it is read on');
     await running.stop();
     await log.close();
     await proxy.close();

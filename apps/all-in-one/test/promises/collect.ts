@@ -30,7 +30,7 @@ export async function collectHistory(world: World): Promise<History & { reports:
   const ledger = await until(
     () => effects<{ body: string }>(world.sandbox, '?bodies=true'),
     () => true,
-    { within: 10_000, what: 'the ledger is read' },
+    { within: 60_000, what: 'the ledger is read' },
   );
   const postings = postingsOf(sent);
   const witnessed = ledger.map((effect) => readEffect(effect, postings));

@@ -36,7 +36,7 @@ describePromise('what only others can mend waits for them', { rewrites: [CREDENT
           return items.filter(({ target }) => target === 'ledger');
         },
         ([first]) => first?.statuses['HELD_PERIOD'] === ORDERS,
-        { within: 30_000, what: 'all postings are held' },
+        { within: 60_000, what: 'all postings are held' },
       );
       expect(more).toEqual([]);
       expect(group).toMatchObject({ errorClass: 'CLOSED_PERIOD', count: ORDERS, fixedBy: 'finance' });
@@ -80,7 +80,7 @@ describePromise('what only others can mend waits for them', { rewrites: [CREDENT
       await until(
         () => refused(sandbox),
         (now) => now >= asked + 3,
-        { within: 30_000, what: 'probes are refused' },
+        { within: 60_000, what: 'probes are refused' },
       );
       expect(await postings(world(), effect)).toEqual(tried);
 

@@ -69,6 +69,11 @@ describePromise('P5: nothing is sent that was not accepted', {}, (world) => {
       const other = { ...event, data: dataOf({ ...version, version: 2 }) };
       expect((await sendSigned(`${hooks}/acme-crm`, secret, other)).status).toBe(409);
 
+      await until(
+        () => bodiesOf(world(), keyOf(version)),
+        (bodies) => bodies.length > 0,
+        { within: 60_000, what: 'the first content is there' },
+      );
       await until(() => status(url), atRest(), { within: 60_000, what: 'all is at rest' });
       const bodies = await bodiesOf(world(), keyOf(version));
       expect(bodies).toHaveLength(1);

@@ -74,13 +74,13 @@ describePromise('P6: what is reported is true', {}, (world) => {
       const seen = await until(
         () => status(url),
         ({ flows }) => flows.some(({ unfinished }) => unfinished['unknown']! > 0),
-        { within: 30_000, what: 'the outcome is unknown' },
+        { within: 60_000, what: 'the outcome is unknown' },
       );
       expect(settled(seen)).toBe(false);
       const metrics = (): Promise<string> =>
         fetch(`http://127.0.0.1:${parts[0]!.metricsPort}/metrics`).then((answer) => answer.text());
       await until(metrics, (text) => Number(UNKNOWN.exec(text)?.[1] ?? 0) === 1, {
-        within: 30_000,
+        within: 60_000,
         what: 'the metric says so too',
       });
       expect(await effects(sandbox, `?system=erp&key=${keyOf(order)}`)).toHaveLength(1); // it had happened
@@ -91,7 +91,7 @@ describePromise('P6: what is reported is true', {}, (world) => {
       const delivery = record.events.flatMap(({ deliveries }) => deliveries).find(({ flow }) => flow === 'orders')!;
       expect(delivery).toMatchObject({ status: 'DELIVERED', attempts: [{ n: 1, outcome: 'in-doubt' }] });
       await until(metrics, (text) => Number(UNKNOWN.exec(text)?.[1] ?? 0) === 0, {
-        within: 30_000,
+        within: 60_000,
         what: 'the metric goes back',
       });
       expect(await effects(sandbox, `?system=erp&key=${keyOf(order)}`)).toHaveLength(1);

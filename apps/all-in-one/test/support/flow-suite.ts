@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { customer, order, sendSigned } from './crm.ts';
 import { freePorts } from './ports.ts';
 import { dataFolder, generatedSecretOf, getJson, sendJson, startProduct, until, type Product } from './product.ts';
-import { settled, status, timeline } from './records.ts';
+import { status, timeline, wentThrough } from './records.ts';
 import { createdTwice, effects } from './witness.ts';
 
 /** The thinnest honest path from outside, the same on every event log. `args` start the product on it. */
@@ -22,14 +22,7 @@ export function describeFlow(name: string, args: readonly string[]): void {
 
     it('carries a won order of the CRM into one customer, one sales order and one balanced journal entry', async () => {
       await sendJson('POST', `${product.sandbox}/crm/generate`, { orders: 1 });
-      await until(
-        () => status(product.url),
-        (answer) => settled(answer) && answer.flows.every((flow) => flow.accepted > 0),
-        {
-          within: 15_000,
-          what: 'the order arrives',
-        },
-      );
+      await until(() => status(product.url), wentThrough, { within: 60_000, what: 'the order arrives' });
       const done = await effects(product.sandbox);
       expect(done.filter((effect) => effect.document === 'salesOrder')).toHaveLength(1);
       expect(done.filter((effect) => effect.document === 'customer').map((effect) => effect.key)).toHaveLength(1);
@@ -64,7 +57,7 @@ export function describeFlow(name: string, args: readonly string[]): void {
         () => timeline(product.url, 'order', 'acme-o1'),
         (record) => delivered(record, 2),
         {
-          within: 10_000,
+          within: 60_000,
           what: 'the signed order arrives',
         },
       );
@@ -95,7 +88,7 @@ export function describeFlow(name: string, args: readonly string[]): void {
             record.events.every((event) =>
               event.deliveries.some((each) => each.target === 'ledger' && each.status === 'DELIVERED'),
             ),
-          { within: 10_000, what: `version ${at + 1} is in the ledger` },
+          { within: 60_000, what: `version ${at + 1} is in the ledger` },
         );
       }
       const entries = await effects<{ body: string }>(
@@ -126,7 +119,7 @@ export function describeFlow(name: string, args: readonly string[]): void {
       const replayed = await until(
         () => getJson<{ outcomes: { outcome: string; note: string }[] }>(`${product.url}/api/v1/replays/${commandId}`),
         ({ outcomes }) => outcomes.length === 2,
-        { within: 10_000, what: 'both flows met their replay' },
+        { within: 60_000, what: 'both flows met their replay' },
       );
       expect(replayed.outcomes.map(({ outcome }) => outcome)).toEqual(['nothing', 'nothing']);
       expect(replayed.outcomes[0]!.note).toContain('the same content');
@@ -155,7 +148,7 @@ export function describeFlow(name: string, args: readonly string[]): void {
         () => timeline(product.url, 'customer', 'ev-c9'),
         (record) => delivered(record, 1),
         {
-          within: 10_000,
+          within: 60_000,
           what: 'the customer arrives',
         },
       );
@@ -168,7 +161,7 @@ export function describeFlow(name: string, args: readonly string[]): void {
       const held = await until(
         () => timeline(product.url, 'order', 'acme-o2'),
         (record) => record.events[0]?.deliveries.some((delivery) => delivery.status === 'HELD_DEPENDENCY') ?? false,
-        { within: 10_000, what: 'the order is held' },
+        { within: 60_000, what: 'the order is held' },
       );
       const waiting = held.events[0]!.deliveries.find((delivery) => delivery.status === 'HELD_DEPENDENCY')!;
       expect(JSON.stringify(waiting.waitingFor)).toContain('acme:customer:acme-c2');
@@ -179,7 +172,7 @@ export function describeFlow(name: string, args: readonly string[]): void {
         () => timeline(product.url, 'order', 'acme-o2'),
         (record) => delivered(record, 2),
         {
-          within: 10_000,
+          within: 60_000,
           what: 'the order follows its customer',
         },
       );

@@ -48,11 +48,17 @@ export const status = (url: string): Promise<Status> => getJson<Status>(`${url}/
 
 export const sum = (counts: Record<string, number>): number =>
   Object.values(counts).reduce((total, count) => total + count, 0);
-/** Everything accepted is finished, and nothing is missing. */
+export const accepted = (answer: Status, name: string): number =>
+  answer.flows.find((flow) => flow.name === name)!.accepted;
+export const ordersAccepted = (answer: Status): number => accepted(answer, 'orders');
+/** Everything accepted is finished, and nothing is missing. Also before the first event came: ask for what was accepted, too. */
 export const settled = (answer: Status): boolean =>
   answer.capture.pending === 0 &&
   answer.outbox.unpublished === 0 &&
   answer.flows.every((flow) => sum(flow.unfinished) === 0 && flow.difference === 0);
+/** What the sandbox's CRM made went through every flow, the write-back among them. */
+export const wentThrough = (answer: Status): boolean =>
+  settled(answer) && answer.flows.every((flow) => flow.accepted > 0);
 
 /** What waits for a person or for a record that never came does not change for so long; what is on its way does. */
 const REST_MS = 4_000;

@@ -108,8 +108,6 @@ export async function startRestoredWorld(
   };
 }
 
-export const ordersAccepted = (answer: Status): number => answer.flows.find((flow) => flow.name === 'orders')!.accepted;
-
 /** Asks the status until it is so. */
 export const untilStatus = (url: string, good: (answer: Status) => boolean, what: string): Promise<Status> =>
   until(() => status(url), good, { within: 60_000, what });

@@ -135,9 +135,9 @@ export async function counts(database: Database): Promise<Record<string, number>
   return row!;
 }
 
-/** Asks until it holds; throws what it last saw when it does not within half a minute. */
+/** Asks until it holds; throws what it last saw when it does not within a minute. */
 export async function eventually<T>(look: () => Promise<T>, holds: (seen: T) => boolean): Promise<T> {
-  const end = performance.now() + 30_000;
+  const end = performance.now() + 60_000;
   for (;;) {
     const seen = await look();
     if (holds(seen)) return seen;

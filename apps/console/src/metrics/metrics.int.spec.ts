@@ -18,7 +18,7 @@ async function series(name: string): Promise<number> {
 
 /** Scrapes are cached for a second: waits until one shows what is expected. */
 async function shows(name: string, expected: number): Promise<void> {
-  const until = Date.now() + 15_000;
+  const until = Date.now() + 60_000;
   let seen = await series(name);
   while (seen !== expected && Date.now() < until) {
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -26,7 +26,7 @@ export class CollectingLog implements EventLog {
   }
 
   /** Resolves when the log holds so many records. */
-  async until(count: number, deadlineMs = 10_000): Promise<void> {
+  async until(count: number, deadlineMs = 60_000): Promise<void> {
     const end = performance.now() + deadlineMs;
     while (this.records.length < count) {
       const left = end - performance.now();

@@ -125,11 +125,11 @@ describe('a network that fails between the producer and Kafka', () => {
       (await direct.lag('nobody', [topic])).reduce((sum, { end }) => sum + Number(end), 0);
     const flows = async (): Promise<void> => {
       const before = acknowledged.size;
-      await eventually(() => acknowledged.size > before + 200, 'records are acknowledged', 20_000);
+      await eventually(() => acknowledged.size > before + 200, 'records are acknowledged');
     };
     const redialled = async (times: number): Promise<void> => {
       const { accepted } = proxy;
-      await eventually(() => proxy.accepted >= accepted + times, 'connections are made anew', 20_000);
+      await eventually(() => proxy.accepted >= accepted + times, 'connections are made anew');
     };
     const random = seeded(26);
     const faults = [

@@ -1,8 +1,8 @@
-/** Waits until `check` holds; after the deadline throws what it last said. Instead of sleeping. */
+/** Waits until `check` holds; after the deadline (generous: machines are shared) throws what it last said. Instead of sleeping. */
 export async function eventually<T>(
   check: () => T | undefined | false | Promise<T | undefined | false>,
   what: string | (() => string),
-  deadlineMs = 15_000,
+  deadlineMs = 60_000,
 ): Promise<T> {
   const end = performance.now() + deadlineMs;
   for (;;) {
