@@ -77,10 +77,11 @@ describe('a reader of a partition', () => {
       await appendRecords(database, [{ topic: name, partition: 1, key: 'k', value: null, headers: {} }]);
       if (told) await database.query(`select pg_notify('crossdock_log', 'appended another-process ${name}')`);
     };
+    /** The median of twelve: a machine that stands still for a moment says nothing. */
     const times = async (append: () => Promise<unknown>): Promise<number> => {
-      let sum = 0;
-      for (let n = 0; n < 12; n++) sum += await round(append);
-      return sum;
+      const took: number[] = [];
+      for (let n = 0; n < 12; n++) took.push(await round(append));
+      return took.toSorted((a, b) => a - b)[6]!;
     };
     await times(() => log.append([{ topic: name, key: 'k', value: null, headers: {} }]));
     expect(heard.filter((payload) => payload.startsWith('appended'))).toEqual([]);
