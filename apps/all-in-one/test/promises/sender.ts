@@ -31,10 +31,13 @@ export async function sendRecord(
   return sent;
 }
 
+/** Longer than a process needs to die at every crash point. */
+const PATIENCE_MS = 600_000;
+
 async function send(sender: Sender, version: Version): Promise<SentEvent['answer']> {
   const refused = sender.refused(version);
   const event = { id: webhookIdOf(version), type: `${version.entity}.updated`, data: dataOf(version) };
-  const deadline = Date.now() + 240_000;
+  const deadline = Date.now() + PATIENCE_MS;
   let unheard = 0;
   while (Date.now() < deadline) {
     const status = await sendSigned(sender.hook, refused ? OTHER_SECRET : sender.secret, event).then(
@@ -48,5 +51,5 @@ async function send(sender: Sender, version: Version): Promise<SentEvent['answer
     if (++unheard >= sender.patience(version)) return 'unknown';
     await wait(100);
   }
-  throw new Error(`${event.id} was not answered for four minutes`);
+  throw new Error(`${event.id} was not answered for ten minutes`);
 }

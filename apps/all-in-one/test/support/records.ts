@@ -63,7 +63,7 @@ export const wentThrough = (answer: Status): boolean =>
 /** What waits for a person or for a record that never came does not change for so long; what is on its way does. */
 const REST_MS = 4_000;
 /** The same where something is pending: behind what waits, or in a log whose readers are still finding each other after a crash. */
-const PENDING_REST_MS = 30_000;
+const PENDING_REST_MS = 90_000;
 
 /** Nothing moves by itself any more: all is finished, or what is not has stopped changing. */
 export function atRest(): (answer: Status) => boolean {
