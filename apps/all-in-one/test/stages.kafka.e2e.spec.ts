@@ -61,7 +61,7 @@ describe('the stages as separate processes on Kafka', () => {
       () => status(console_.url),
       (answer) =>
         settled(answer) && answer.flows.find(({ name }) => name === 'order-postings')!.finished['delivered'] === ORDERS,
-      { within: 180_000, what: 'everything arrives' },
+      { within: 400_000, what: 'everything arrives' },
     );
     expect(last.flows.map((flow) => flow.difference)).toEqual(last.flows.map(() => 0));
     const done = await effects(sandbox);
