@@ -147,7 +147,7 @@ async function mapped(world: World, count: number, cores: keyof typeof EVENTS): 
   const processes = await start(world, 'mapper', count, home);
   let end = (): void => {};
   try {
-    await settled(world.admin, 'mapper', processes[0]!);
+    await settled(world.admin, 'mapper', processes);
     const topic = documentTopic('erp/sales-order', 'main-erp', 'salesOrder');
     const before = await recordsIn(world.admin, topic);
     const events = ordersOf(EVENTS[cores]);
@@ -187,7 +187,7 @@ async function takenInAndDelivered(
   let end = (): void => {};
   try {
     const documents = Array.from({ length: DOCUMENTS[cores] }, (_, n) => documentOf(connection, n, KEYS));
-    await settled(world.admin, 'delivery', processes[0]!);
+    await settled(world.admin, 'delivery', processes);
     for (const each of processes) each.pause(true);
     await world.append(documents);
     end = begin(processes, cores);
@@ -282,14 +282,15 @@ async function start(world: World, stage: string, count: number, home: string): 
 
 const stop = (processes: readonly PeerProcess[]): Promise<unknown> => Promise.all(processes.map((each) => each.stop()));
 
-/** Nobody has joined or left the group for three seconds. */
-async function settled(admin: Admin, group: string, process: PeerProcess): Promise<void> {
+/** All are members, and nobody has joined or left the group for three seconds. */
+async function settled(admin: Admin, group: string, processes: readonly PeerProcess[]): Promise<void> {
   let [last, since] = ['', performance.now()];
-  await process.until('the group is settled', async () => {
+  await processes[0]!.until('the group is settled', async () => {
     const { groups } = await admin.describeGroups([group]);
     const [{ state, members }] = groups as [(typeof groups)[number]];
     const now = `${state} ${members.map(({ memberId }) => memberId).join()}`;
-    if (now !== last || state !== 'Stable') [last, since] = [now, performance.now()];
+    const whole = state === 'Stable' && members.length === processes.length;
+    if (now !== last || !whole) [last, since] = [now, performance.now()];
     return performance.now() - since > 3_000 || undefined;
   });
 }
