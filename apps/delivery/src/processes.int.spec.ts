@@ -45,6 +45,28 @@ describe('several processes', () => {
     }
   });
 
+  it('ask for their share as long as others have all the slots, also those that were idle before', async () => {
+    const w = await at.world({ budget: { concurrency: 2 } });
+    await at.run(w);
+    const { database } = w;
+    const { name } = w.connection;
+    await database.query(
+      `update connection_slot set holder = 'other', until = clock_timestamp() + interval '1 h' where connection = $1`,
+      [name],
+    );
+    await new Promise((resolve) => setTimeout(resolve, 2_500)); // longer than one keeps its slots without work
+    const event = await w.send({});
+    const asks = async (): Promise<boolean> =>
+      (await database.query('select 1 from connection_member where connection = $1', [name])).length === 1;
+    await until('it asks', asks);
+    for (let n = 0; n < 40; n++) {
+      expect(await asks()).toBe(true); // who shares looks once a second
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    await database.query('update connection_slot set holder = null where connection = $1 and n = 1', [name]);
+    await becomes(w, event, 'DELIVERED');
+  });
+
   it('resolve what a dead process left open, from the moment its request can have been given up', async () => {
     const w = await at.world();
     const event = await w.send({ document: 'salesOrder' });

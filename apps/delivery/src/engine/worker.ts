@@ -48,6 +48,8 @@ interface Round {
   full?: boolean;
   /** ms until the next is due, `null` if none will be by itself; undefined if that was not asked */
   nextMs?: number | null;
+  /** something is due and others have all the slots: we stay a member, for they give back what is ours only to members */
+  slotless?: boolean;
 }
 const NOTHING: Round = { taken: 0 };
 
@@ -185,7 +187,7 @@ export class Worker {
       let sleep: number;
       try {
         const round = await this.#claim();
-        if (round.taken > 0 || this.#busy > 0) idleSince = performance.now();
+        if (round.taken > 0 || this.#busy > 0 || round.slotless) idleSince = performance.now();
         else if (performance.now() - idleSince > IDLE_SLOTS_MS) await this.#slots.part();
         sleep = await this.#pause(round);
       } catch (cause) {
@@ -217,7 +219,7 @@ export class Worker {
     }
     if (this.#slots.held === 0) {
       await this.#yieldReady(() => true); // whoever has the slots can have them
-      return NOTHING;
+      return { taken: 0, slotless: true };
     }
     const room = this.#room();
     if (room <= 0) return NOTHING;
