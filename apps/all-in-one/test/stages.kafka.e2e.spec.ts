@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freePort } from '#testing';
 import { dataFolder, sendJson, spawnCommand, collect, until } from './support/product.ts';
-import { settled, status } from './support/records.ts';
+import { delivered, settled, status } from './support/records.ts';
 import { addressOf, end, startStage, type StageProcess } from './support/stages.ts';
 import { createdTwice, effects } from './support/witness.ts';
 
@@ -59,8 +59,7 @@ describe('the stages as separate processes on Kafka', () => {
     await generating;
     const last = await until(
       () => status(console_.url),
-      (answer) =>
-        settled(answer) && answer.flows.find(({ name }) => name === 'order-postings')!.finished['delivered'] === ORDERS,
+      (answer) => settled(answer) && delivered(answer, 'order-postings') === ORDERS,
       { within: 400_000, what: 'everything arrives' },
     );
     expect(last.flows.map((flow) => flow.difference)).toEqual(last.flows.map(() => 0));

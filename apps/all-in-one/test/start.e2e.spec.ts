@@ -18,7 +18,7 @@ import {
   type Product,
 } from './support/product.ts';
 import { homeWith } from './support/home.ts';
-import { accepted, ordersAccepted, settled, status, wentThrough } from './support/records.ts';
+import { accepted, delivered, ordersAccepted, settled, status, wentThrough } from './support/records.ts';
 import { addressOf, end } from './support/stages.ts';
 import { effects } from './support/witness.ts';
 
@@ -134,8 +134,7 @@ describe('starting and stopping', () => {
     product = await startProduct({ data: data.path, ports: own });
     await until(
       () => status(product.url),
-      (answer) =>
-        settled(answer) && answer.flows.find((flow) => flow.name === 'order-postings')!.finished['delivered'] === 30,
+      (answer) => settled(answer) && delivered(answer, 'order-postings') === 30,
       { within: 60_000, what: 'all thirty arrive' },
     );
     expect(await product.stop()).toBe(0);

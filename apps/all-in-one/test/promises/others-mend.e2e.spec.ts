@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { getJson, sendJson, until } from '../support/product.ts';
 import { sendSigned } from '../support/crm.ts';
-import { settled, status } from '../support/records.ts';
+import { delivered, settled, status } from '../support/records.ts';
 import { createdTwice, effects } from '../support/witness.ts';
 import { describePromise, PATIENCE_MS } from './promise.ts';
 import { dataOf, webhookIdOf, type Version } from './records.ts';
@@ -101,7 +101,6 @@ describePromise('what only others can mend waits for them', { rewrites: [CREDENT
 type Answer = Awaited<ReturnType<typeof status>>;
 const flow = (answer: Answer, name: string): Answer['flows'][number] =>
   answer.flows.find((each) => each.name === name)!;
-const delivered = (answer: Answer, name: string): number => flow(answer, name).finished['delivered'] ?? 0;
 const unfinished = (answer: Answer, name: string, word: string): number => flow(answer, name).unfinished[word] ?? 0;
 
 interface Posting {

@@ -12,7 +12,7 @@ import {
   until,
   type Product,
 } from './product.ts';
-import { settled, status } from './records.ts';
+import { accepted, delivered, settled, status } from './records.ts';
 import { createdTwice, effects, type Effect } from './witness.ts';
 
 const CUSTOMERS = 40;
@@ -85,7 +85,7 @@ export function describeKill(name: string, args: readonly string[], orders: numb
             settled(answer) &&
             delivered(answer, 'orders') >= orders &&
             delivered(answer, 'order-postings') === orders &&
-            flow(answer, 'customers').accepted >= CUSTOMERS * VERSIONS,
+            accepted(answer, 'customers') >= CUSTOMERS * VERSIONS,
           { within: 240_000, what: 'all orders are finished' },
         );
         const plan = await getJson<{ rules: { times: number; applied: number }[] }>(`${product.sandbox}/faults`);
@@ -137,7 +137,3 @@ function outOfOrder(versions: ReadonlyMap<string, readonly number[]>): string[] 
 
 const created = (done: readonly Effect[]): Effect[] =>
   done.filter((effect) => effect.document === 'salesOrder' && effect.operation === 'create');
-const delivered = (answer: Awaited<ReturnType<typeof status>>, name: string): number =>
-  flow(answer, name).finished['delivered']!;
-const flow = (answer: Awaited<ReturnType<typeof status>>, name: string) =>
-  answer.flows.find((one) => one.name === name)!;

@@ -48,8 +48,10 @@ export const status = (url: string): Promise<Status> => getJson<Status>(`${url}/
 
 export const sum = (counts: Record<string, number>): number =>
   Object.values(counts).reduce((total, count) => total + count, 0);
-export const accepted = (answer: Status, name: string): number =>
-  answer.flows.find((flow) => flow.name === name)!.accepted;
+const flowOf = (answer: Status, name: string): Status['flows'][number] =>
+  answer.flows.find((flow) => flow.name === name)!;
+export const accepted = (answer: Status, name: string): number => flowOf(answer, name).accepted;
+export const delivered = (answer: Status, name: string): number => flowOf(answer, name).finished['delivered'] ?? 0;
 export const ordersAccepted = (answer: Status): number => accepted(answer, 'orders');
 /** Everything accepted is finished, and nothing is missing. Also before the first event came: ask for what was accepted, too. */
 export const settled = (answer: Status): boolean =>
