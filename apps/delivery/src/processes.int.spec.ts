@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { attemptsOf, fixture } from '../test/fixture.ts';
 import { becomes, until } from '../test/harness.ts';
+import { MOST_UNRECORDED } from './engine/recorder.ts';
 import { LOCK_INSTANCE } from './sql/instance.ts';
 
 /** A gate that a test opens. */
@@ -65,6 +66,36 @@ describe('several processes', () => {
     }
     await database.query('update connection_slot set holder = null where connection = $1 and n = 1', [name]);
     await becomes(w, event, 'DELIVERED');
+  });
+
+  it('send no further ahead of a database that records slower than the target answers', async () => {
+    const w = await at.world({ budget: { concurrency: 4 } });
+    const { database } = w;
+    const holds = async (): Promise<number> => {
+      const open = 'select count(*)::int as n from lane where connection = $1 and holder is not null';
+      return (await database.query<{ n: number }>(open, [w.connection.name]))[0]!.n;
+    };
+    const events = await Promise.all(Array.from({ length: 600 }, (_, key) => w.send({ key: `k${key}` })));
+    let open = (): void => {};
+    const locked = new Promise<void>((resolve) => {
+      void database.transaction(async (tx) => {
+        await tx.query('lock table xref in share mode'); // outcomes are not recorded; claims and attempts are
+        resolve();
+        await new Promise<void>((end) => (open = end));
+      });
+    });
+    await locked;
+    await at.run(w);
+    try {
+      await until('it holds as much as it may', async () => (await holds()) >= MOST_UNRECORDED);
+      await new Promise((resolve) => setTimeout(resolve, 1_000)); // it would go on: nothing but the bound stops it
+      expect(await holds()).toBeLessThanOrEqual(MOST_UNRECORDED + 4 + 8);
+      expect(w.target.applied.length).toBeLessThanOrEqual(MOST_UNRECORDED + 4 + 8);
+    } finally {
+      open();
+    }
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    expect(w.target.applied).toHaveLength(600);
   });
 
   it('resolve what a dead process left open, from the moment its request can have been given up', async () => {

@@ -13,6 +13,11 @@ interface Waiting {
 const MOST = 100;
 /** Transactions at once: while one waits for its commit, the next gathers. */
 const LANES = 2;
+/**
+ * Outcomes of one connection that may wait to be recorded before less is sent: as many as keep the transactions full. A crash
+ * leaves them in doubt, so where the database is slower than the target the target waits, not the outcomes.
+ */
+export const MOST_UNRECORDED = LANES * MOST;
 
 /**
  * Records outcomes in groups: what comes while a transaction commits goes with the next one. While the database is away it

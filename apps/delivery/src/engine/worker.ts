@@ -10,7 +10,7 @@ import { Budget } from './budget.ts';
 import type { Desk, Sendable } from './desk.ts';
 import { Guard } from './guard.ts';
 import { prepare, type Work } from './prepare.ts';
-import type { Recorder } from './recorder.ts';
+import { MOST_UNRECORDED, type Recorder } from './recorder.ts';
 import { deliver } from './request.ts';
 import { Bell } from './signal.ts';
 import { Slots } from './slots.ts';
@@ -199,12 +199,13 @@ export class Worker {
     }
   }
 
-  /** How many more lanes to take: our slots and a little more, never more than are being prepared already. */
+  /** How many more lanes to take: our slots and a little more, fewer while outcomes wait to be recorded. */
   #room(): number {
     if (this.#guard.trying) return this.#busy > 0 ? 0 : 1;
     if (!this.#guard.closed || this.#rateTimer !== undefined) return 0;
     const { held } = this.#slots;
-    return held + Math.max(1, this.#claimAhead.of(held)) - this.#busy;
+    const most = held + Math.max(1, this.#claimAhead.of(held));
+    return most - Math.max(this.#busy, this.#leased.size - MOST_UNRECORDED);
   }
 
   async #claim(): Promise<Round> {
