@@ -6,11 +6,14 @@ import { drainingAssigner } from './draining-assigner.ts';
 import { PartitionLane } from './partition-lane.ts';
 import { outOfRange } from './patches.ts';
 import type { OutOfRange } from './patches.ts';
+import { within } from './within.ts';
 
 const FETCH_WAIT_MS = 250;
 const RESTART_AFTER_MS = 1_000;
 const STOP_LIMIT_MS = 15_000;
 const ASK_AGAIN_MS = 500;
+/** Longest wait, after a join, for the answer where the group stands; what is handled then waits no longer. */
+const MARK_WITHIN_MS = 5_000;
 /** While brokers are away, or the group's coordinator, kafkajs fails every half minute: it is told once in so long. */
 const TELL_EVERY_MS = 600_000;
 
@@ -164,11 +167,11 @@ export class KafkaSubscription implements RunningSubscription {
 
   /**
    * Commits where the group begins in partitions that it sees for the first time. Without it the group could not tell
-   * later that retention has deleted what came in while it was away.
+   * later that retention has deleted what came in while it was away. Nothing is handled meanwhile, so it is bounded.
    */
   async #markStarts(assigned: readonly TopicPartitions[], { lost }: Term): Promise<void> {
     try {
-      for (const { topic, partition, start } of await this.#options.untouched(assigned))
+      for (const { topic, partition, start } of await within(MARK_WITHIN_MS, this.#options.untouched(assigned)))
         if (!lost.signal.aborted) await this.#commit(topic, partition, start);
     } catch (cause) {
       const { group, topics } = this.#subscription;
