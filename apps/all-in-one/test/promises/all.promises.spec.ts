@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 import { seeded } from '#testing';
 import { crashAtEach, crashesOf, pointsOf } from './crash.ts';
 import { casesOf } from './crash-points.ts';
-import { bookedLate, TEN_TIMES_AS_FAST, WITHIN_SETTLE_MS } from './late.ts';
+import { bookedLate, LATE_BY_FIVE_SECONDS } from './late.ts';
 import { missingOf, type Tiers } from './gates.ts';
 import { partitionsChanged } from './partitions.ts';
 import { run, type RunResult } from './run.ts';
@@ -68,7 +68,7 @@ const late: Harm = {
   fault: '1,000 orders booked late',
   rows: 'F43',
   killed: false,
-  do: (world, mine) => bookedLate(world, { seed: mine, orders: 1_000, afterMs: WITHIN_SETTLE_MS }),
+  do: (world, mine) => bookedLate(world, { seed: mine, orders: 1_000, afterMs: LATE_BY_FIVE_SECONDS.afterMs }),
 };
 /** Tier C: what was sent and not answered can be neither repeated nor looked up. */
 const NEVER: WorldOptions = {
@@ -100,7 +100,7 @@ const WORLDS: readonly { tiers: Tiers; options: WorldOptions; harms: readonly Ha
       .concat(everything)
       .map((each) => ({ ...each, fault: `${each.fault}, tier C` })),
   },
-  { tiers: 'A B', options: TEN_TIMES_AS_FAST, harms: [late] },
+  { tiers: 'A B', options: LATE_BY_FIVE_SECONDS.options, harms: [late] },
 ];
 
 describe('the promises, by force', () => {
