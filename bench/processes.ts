@@ -59,7 +59,7 @@ export default async function run(only = ''): Promise<Report> {
         const points = runs.map(([count, { rate }]): [number, number] => [count, rate]);
         series.push({ name: `${what} ${cores}`, x: 'processes', y: `${unit} per second`, points });
         for (const [count, { rate, cpu }] of runs) {
-          figures[`${unit} by ${count}, ${each}: of a core each`] = cpu;
+          figures[`${unit} by ${count}, ${each}: cores used by each`] = cpu;
           if (count > 1)
             comparisons.push({
               figure: `${unit} by ${count} processes, ${each}`,
