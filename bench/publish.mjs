@@ -96,12 +96,11 @@ for (const [what, file, title] of [
   ['taken in', 'intake-by-processes', 'Delivery: documents taken in by one, two and four processes'],
   ['delivered', 'delivery-by-processes', 'Delivery: documents delivered by one, two and four processes'],
 ])
-  drawLines(
-    file,
-    series('processes', `${what} share`, `${what} whole`),
-    ['an eighth of a core each', 'what two cores give'],
-    { title, subtitle: 'On a real Kafka; an ERP that answers after 200 ms; two cores for everything', xLog: false },
-  );
+  drawLines(file, series('processes', `${what} share`, `${what} whole`), ['1/8 core each', 'two cores for all'], {
+    title,
+    subtitle: 'On a real Kafka; an ERP that answers after 200 ms; two cores for everything',
+    xLog: false,
+  });
 drawLines('append-by-backlog', series('growth-relay', 'append'), ['append'], {
   title: 'Outbox: what one append costs as the table grows',
   subtitle: 'A transaction with version and row, one after the other',
