@@ -98,6 +98,28 @@ describe('several processes', () => {
     expect(w.target.applied).toHaveLength(600);
   });
 
+  it('keep the leases of all other lanes while somebody has one of them locked', async () => {
+    const w = await at.world({ timeoutMs: 20_000 });
+    const { database } = w;
+    const answered = gate();
+    w.target.fault({ do: 'wait', until: answered.until }, () => true, 2);
+    const [locked, other] = [await w.send({ key: 'locked' }), await w.send({ key: 'other' })];
+    const engine = await at.run(w);
+    await until('both are sent', () => w.target.requests.length === 2);
+    const lanes = 'select 1 from lane where connection = $1 and holder = $2 and until > clock_timestamp()';
+    const held = async (): Promise<number> =>
+      (await database.query(lanes, [w.connection.name, engine.store.holder])).length;
+    await database.transaction(async (tx) => {
+      await tx.query(`select 1 from lane where connection = $1 and key like '%locked' for update`, [w.connection.name]);
+      await new Promise((resolve) => setTimeout(resolve, 2 * engine.store.leaseMs));
+      expect(await held()).toBe(1);
+    });
+    answered.open();
+    await becomes(w, other, 'DELIVERED');
+    await becomes(w, locked, 'DELIVERED');
+    expect(w.target.applied.filter(({ key }) => key.endsWith('other'))).toHaveLength(1);
+  });
+
   it('resolve what a dead process left open, from the moment its request can have been given up', async () => {
     const w = await at.world();
     const event = await w.send({ document: 'salesOrder' });

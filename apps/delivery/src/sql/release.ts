@@ -17,14 +17,20 @@ update lane l set holder = null, until = null, wake = false,
 
 /**
  * Renews the leases ($3 ms) that holder $4 has of lanes $1 with tokens $2; what is missing from the answer is no longer ours. A
- * renewal that meets a lane just given back would put off by a whole lease what came for it meanwhile.
+ * renewal that meets a lane just given back would put off by a whole lease what came for it meanwhile. One that somebody else
+ * writes at this moment is left to the next time: whoever has many lanes and waits for one more may be waited for itself, and
+ * one lane that is locked for long must not cost us all the others.
  */
 export const RENEW: Statement = {
   name: 'delivery-renew',
   text: `
-update lane l set until = clock_timestamp() + $3 * interval '1 ms', due_at = clock_timestamp() + $3 * interval '1 ms'
-  from (select l2.id from unnest($1::bigint[], $2::bigint[]) as r2(id, token)
-          join lane l2 on l2.id = r2.id and l2.token = r2.token and l2.holder = $4 order by l2.id for update of l2) r
- where l.id = r.id
-returning l.id`,
+with asked as (
+  select * from unnest($1::bigint[], $2::bigint[]) as x(id, token)
+), free as (
+  select l.id from asked a join lane l on l.id = a.id and l.token = a.token and l.holder = $4 order by l.id for update of l skip locked
+), renewed as (
+  update lane l set until = clock_timestamp() + $3 * interval '1 ms', due_at = clock_timestamp() + $3 * interval '1 ms'
+    from free where l.id = free.id
+)
+select l.id from asked a join lane l on l.id = a.id and l.token = a.token and l.holder = $4`,
 };
