@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import type { StoredRecord } from '#contracts';
-import { eventually, freshTopic, GOOD, judgeAppends, seeded, TcpProxy, text } from '#testing';
+import { eventually, freshTopic, GOOD, judgeAppends, seeded, TcpProxy, text, unique } from '#testing';
 import { startKafkaBroker } from '../broker/start-kafka-broker.ts';
 import type { KafkaBroker } from '../broker/start-kafka-broker.ts';
 import { readToEnd } from '../read-to-end.ts';
@@ -165,4 +165,30 @@ describe('a network that fails between the producer and Kafka', () => {
     expect(judgeAppends(acknowledged, await everything(topic))).toEqual(GOOD);
     expect(failures).toEqual([]);
   }, 60_000);
+
+  it('reads on when an answer was cut off in the middle', async () => {
+    const topic = await freshTopic(direct, { partitions: 1 });
+    const long = 'x'.repeat(60_000);
+    const read: string[] = [];
+    const reader = await log.subscribe({
+      group: unique('reader'),
+      topics: [topic],
+      handle: async ({ records }) => void read.push(...records.map(({ value }) => value!.toString())),
+    });
+    try {
+      await direct.append([text(topic, 'k', 'calm')]);
+      await eventually(() => read.length === 1, 'it reads');
+      for (let times = 1; times <= 3; times++) {
+        const { accepted } = proxy;
+        proxy.toClient = { cutAfterBytes: 20_000 };
+        await direct.append([text(topic, 'k', long)]);
+        await eventually(() => proxy.accepted > accepted, 'the answer was cut off');
+        proxy.heal();
+        await eventually(() => read.length === 1 + times, 'it reads on');
+      }
+    } finally {
+      await reader.stop();
+    }
+    expect(read).toEqual(['calm', long, long, long]);
+  });
 });

@@ -1,11 +1,22 @@
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import kafkajs from 'kafkajs';
 
 interface RequestQueue {
   pending: unknown[];
   throttledUntil: number;
   scheduleCheckPendingRequests(): void;
+}
+
+interface Connection {
+  socket?: Socket;
+  /** what has come of a response that is not whole yet, how many bytes, and how many it takes to go on */
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  isConnected(): boolean;
+  connect(): Promise<boolean>;
 }
 
 interface OffsetManager {
@@ -42,7 +53,7 @@ export const outOfRange = new EventEmitter<{ place: [OutOfRange] }>().setMaxList
 let patched = false;
 
 /**
- * Four faults of kafkajs 2.2.4 (its last release) that cannot be mended from outside. Called before the first client.
+ * Five faults of kafkajs 2.2.4 (its last release) that cannot be mended from outside. Called before the first client.
  *
  * 1. Each connection re-arms a 1 ms timer for ever: 880 timers and 36 ms of CPU a second for an idle producer, and a
  *    warning per process on Node 24 (its issue 1751). Now the timer is only armed when something waits.
@@ -53,6 +64,9 @@ let patched = false;
  * 4. It tries a commit again for half a minute, under whatever generation there is by then: a commit that the coordinator
  *    could not store in time went through after the next join, over what the partition's new owner had committed. Now all
  *    tries belong to the generation of the first.
+ * 5. It begins a connection anew with what the one before left behind: half of a response that was cut off stands before the
+ *    next answers, and none of them is understood until as many bytes have come as that one still lacked. A member was out of
+ *    its group for minutes. Now each begins empty, and the socket before it says nothing more.
  */
 export function patchKafkajs(): void {
   if (patched) return;
@@ -63,6 +77,7 @@ export function patchKafkajs(): void {
   queue.scheduleCheckPendingRequests = function () {
     if (this.pending.length > 0 || this.throttledUntil > Date.now()) schedule.call(this);
   };
+  mendConnections(require);
   const { prototype: offsets } = require('kafkajs/src/consumer/offsetManager') as { prototype: OffsetManager };
   offsets.setDefaultOffset = async function ({ topic, partition }) {
     const offset = BigInt(this.nextOffset(topic, partition).toString());
@@ -84,5 +99,24 @@ export function patchKafkajs(): void {
       begunUnder.set(offsets, before);
     }
     await commit.call(this, offsets);
+  };
+}
+
+const LENGTH_BYTES = 4;
+
+function mendConnections(require: NodeJS.Require): void {
+  const { prototype: connection } = require('kafkajs/src/network/connection') as { prototype: Connection };
+  const connect = connection.connect;
+  const connecting = new WeakMap<Connection, Promise<boolean>>();
+  connection.connect = function () {
+    const begun = connecting.get(this);
+    if (begun || this.isConnected()) return begun ?? Promise.resolve(true);
+    this.socket?.destroy();
+    this.chunks = [];
+    this.bytesBuffered = 0;
+    this.bytesNeeded = LENGTH_BYTES;
+    const begins = connect.call(this).finally(() => connecting.delete(this));
+    connecting.set(this, begins);
+    return begins;
   };
 }
