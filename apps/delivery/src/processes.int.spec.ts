@@ -120,6 +120,36 @@ describe('several processes', () => {
     expect(w.target.applied.filter(({ key }) => key.endsWith('other'))).toHaveLength(1);
   });
 
+  it('send once what one of them claimed twice because its own lease was over before it had begun', async () => {
+    const w = await at.world({ budget: { concurrency: 8 } });
+    const { database } = w;
+    const engine = await at.run(w);
+    const token = async (key: string): Promise<unknown> =>
+      (
+        await database.query('select token from lane where connection = $1 and key = $2', [w.connection.name, key])
+      )[0]?.['token'];
+    let twice = '';
+    await database.transaction(async (tx) => {
+      await tx.query('lock table attempt in share mode'); // no attempt is written: what is claimed meanwhile waits in hand
+      await w.send({ key: 'before' });
+      await until('the attempt of the one before waits', async () => (await token('t:e:before')) === 1n);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      twice = await w.send({ key: 'twice' });
+      await until('it is claimed', async () => (await token('t:e:twice')) === 1n);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await database.query(
+        `update lane set until = clock_timestamp(), due_at = clock_timestamp() where connection = $1 and key = 't:e:twice'`,
+        [w.connection.name],
+      );
+      engine.wake();
+      await until('it is claimed anew', async () => (await token('t:e:twice')) === 2n);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    });
+    await becomes(w, twice, 'DELIVERED');
+    expect(w.target.requests.filter(({ key }) => key === 't:e:twice')).toHaveLength(1);
+    expect(await attemptsOf(w, twice)).toMatchObject([{ outcome: 'done' }]);
+  });
+
   it('resolve what a dead process left open, from the moment its request can have been given up', async () => {
     const w = await at.world();
     const event = await w.send({ document: 'salesOrder' });

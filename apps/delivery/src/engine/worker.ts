@@ -346,16 +346,18 @@ export class Worker {
           continue;
         }
         // crashpoint delivery.after-attempt
-        const numbers = new Map(begun.map((row) => [row.lane_id, row.n]));
+        const numbers = new Map(begun.map((row) => [row.lane_id, row]));
         for (const item of group) {
-          const n = numbers.get(item.work.lane.id);
-          if (n === undefined) {
+          const { id, token } = item.work.lane;
+          const row = numbers.get(id);
+          // not by the lane alone: the group may also hold it as it was claimed before, when our own lease was over
+          if (row?.token !== token) {
             this.#options.metrics.count('staleWrites', {});
             this.#done(item.work);
           } else {
             this.#begun++;
-            this.#ordered.delete(item.work.lane.id);
-            void this.#deliver(item, n, begunAt);
+            this.#ordered.delete(id);
+            void this.#deliver(item, row.n, begunAt);
           }
         }
       }

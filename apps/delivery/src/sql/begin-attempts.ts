@@ -23,6 +23,8 @@ export interface BegunAttempt {
 
 export interface BegunRow {
   lane_id: bigint;
+  /** a process may have claimed a lane twice, the second time because its own lease was over: only one of the two begins */
+  token: bigint;
   n: number;
 }
 
@@ -71,5 +73,5 @@ with input as (
          decode(content_hash, 'hex'), token, $2, clock_timestamp() + give_up_ms * interval '1 ms'
     from moved
 )
-select lane_id, attempt_n as n from moved`,
+select lane_id, token, attempt_n as n from moved`,
 };
