@@ -34,7 +34,7 @@ export async function fill({ tx, targets, order, settled }: OrderContext): Promi
     [connection, set, entries.map(([from]) => from), entries.map(([, to]) => to), order.actor],
   );
   const woken = await releaseWaiters(tx, ids);
-  settled.push({ lanes: new Set(), rows: [], woken });
+  settled.push({ recorded: new Set(), rows: [], woken });
   return { done: { set, filled: entries.length } };
 }
 
@@ -61,7 +61,7 @@ export async function bind({ tx, targets, order, settled }: OrderContext): Promi
       [lane.id],
     );
   const woken = await releaseWaiters(tx, [...ids.values()]);
-  settled.push({ lanes: new Set(), rows: [], woken: [...woken, connection] });
+  settled.push({ recorded: new Set(), rows: [], woken: [...woken, connection] });
   return { done: { connection, document, key, targetId } };
 }
 
@@ -90,7 +90,7 @@ async function setState(
         return { again: true };
       }
       const woken = await tx.query<{ connection: string }>(WAKE_FLOW, [flow]);
-      settled.push({ lanes: new Set(), rows: [], woken: [...new Set(woken.map((row) => row.connection))] });
+      settled.push({ recorded: new Set(), rows: [], woken: [...new Set(woken.map((row) => row.connection))] });
     }
   } else if (connection !== undefined) {
     if (!targets.has(connection)) return refuse(`no target connection is named ${connection}`);

@@ -19,6 +19,8 @@ const LANES = 2;
  */
 export const MOST_UNRECORDED = LANES * MOST;
 
+const NOTHING_SETTLED: Settled = { recorded: new Set(), rows: [], woken: [] };
+
 /**
  * Records outcomes in groups: what comes while a transaction commits goes with the next one. While the database is away it
  * goes on trying; the lease decides whether the outcome still counts when it is back.
@@ -59,7 +61,7 @@ export class Recorder {
       const settled = await this.#settle(batch.map(({ item }) => item));
       // crashpoint delivery.after-settle
       for (const { item, resolve } of batch) {
-        const recorded = settled.lanes.has(item.lane.id);
+        const recorded = settled.recorded.has(item);
         if (!recorded) this.#metrics.count('staleWrites', {});
         resolve(recorded);
       }
@@ -74,7 +76,7 @@ export class Recorder {
       try {
         return await this.#store.settle(batch);
       } catch (cause) {
-        if (this.#stopped) return { lanes: new Set(), rows: [], woken: [] };
+        if (this.#stopped) return NOTHING_SETTLED;
         if (tries === 0)
           this.#log.warn({ err: cause, outcomes: batch.length }, 'recording outcomes failed, trying again');
         const helps = cause instanceof CrossdockError && cause.retryable;
@@ -84,7 +86,7 @@ export class Recorder {
             { err: cause },
             'an outcome could not be recorded: its lease will run out and its attempt be in doubt',
           );
-          return { lanes: new Set(), rows: [], woken: [] };
+          return NOTHING_SETTLED;
         }
         await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** tries, 5_000)));
       }
@@ -93,16 +95,12 @@ export class Recorder {
 
   /** The database refuses something of the group: the one row that cannot be recorded must not keep the others from it. */
   async #oneByOne(batch: readonly ToSettle[]): Promise<Settled> {
-    const all = { lanes: new Set<bigint>(), rows: [], woken: [] } as { lanes: Set<bigint> } & Pick<
-      Settled,
-      'rows' | 'woken'
-    >;
-    for (const one of await Promise.all(batch.map((item) => this.#settle([item])))) {
-      for (const lane of one.lanes) all.lanes.add(lane);
-      all.rows.push(...one.rows);
-      all.woken.push(...one.woken);
-    }
-    return all;
+    const each = await Promise.all(batch.map((item) => this.#settle([item])));
+    return {
+      recorded: new Set(each.flatMap(({ recorded }) => [...recorded])),
+      rows: each.flatMap(({ rows }) => rows),
+      woken: each.flatMap(({ woken }) => woken),
+    };
   }
 
   /** Counts what finished, after the commit. */

@@ -49,8 +49,8 @@ export interface Claimed {
 }
 
 export interface Settled {
-  /** lanes whose row was recorded; the others had another token */
-  lanes: ReadonlySet<bigint>;
+  /** those of the batch whose lane had this token; nothing was changed for the others */
+  recorded: ReadonlySet<ToSettle>;
   /** what changed, superseded ones included */
   rows: SettledRow[];
   /** connections whose lanes were woken */
@@ -186,8 +186,9 @@ export class Store {
       ),
       tx.query<SettledRow>(SETTLE, [JSON.stringify(batch.map(({ row }) => row)), holder]),
     ]);
-    const lanes = new Set(rows.map((row) => row.lane_id));
-    const effects = batch.filter(({ row, lane, nature }) => row.effect && nature === 'state' && lanes.has(lane.id));
+    const tokens = new Map(rows.map((row) => [row.lane_id, row.token]));
+    const recorded = batch.filter(({ lane }) => tokens.get(lane.id) === lane.token);
+    const effects = recorded.filter(({ row, nature }) => row.effect && nature === 'state');
     const [superseded, woken] = await Promise.all([
       effects.length === 0
         ? []
@@ -205,7 +206,7 @@ export class Store {
       rows.filter(({ dropped, told }) => !dropped && !told),
     );
     // crashpoint delivery.before-settle
-    return { lanes, rows, woken };
+    return { recorded: new Set(recorded), rows, woken };
   }
 
   /**

@@ -81,6 +81,8 @@ export interface SettledRow {
   dropped: boolean;
   /** a result said exactly this already */
   told: boolean;
+  /** under which its lane was held; none of one that another one superseded */
+  token?: bigint;
 }
 
 export const RESULT_COLUMNS = `d.lane_id, d.id, d.status, d.tenant, d.flow, d.connection, d.document, d.document_id, d.key, d.entity,
@@ -192,5 +194,5 @@ update lane l set holder = null, until = null, wake = false,
        posted_revision = case when not d.newest then l.posted_revision when d.unposts then null
                               when d.posted is not null then d.revision else l.posted_revision end
   from delivered d where l.id = d.mine_id
-returning ${RESULT_COLUMNS}, d.http_status, d.again, d.dropped, d.told`,
+returning ${RESULT_COLUMNS}, d.http_status, d.again, d.dropped, d.told, l.token`,
 };
