@@ -29,7 +29,7 @@ export async function editBody(context: OrderContext, schemas: SchemaSet): Promi
     JSON.stringify(revisionOf(writeExactJson(given), open, delivery.createOnly, order.id)),
     true,
   ]);
-  settled.push({ lanes: new Set([lane.id]), rows: [], woken: [lane.connection] });
+  settled.push({ recorded: new Set(), rows: [], woken: [lane.connection] });
   return { done: { deliveryId: String(delivery.id), status: 'PENDING', revision: made!.revision } };
 }
 
