@@ -12,7 +12,7 @@ const FETCH_WAIT_MS = 250;
 const RESTART_AFTER_MS = 1_000;
 const STOP_LIMIT_MS = 15_000;
 const ASK_AGAIN_MS = 500;
-/** Longest wait, after a join, for the answer where the group stands; what is handled then waits no longer. */
+/** Longest wait, after a join, until it is known and marked where the group stands; what is to be handled waits no longer. */
 const MARK_WITHIN_MS = 5_000;
 /** While brokers are away, or the group's coordinator, kafkajs fails every half minute: it is told once in so long. */
 const TELL_EVERY_MS = 600_000;
@@ -170,9 +170,15 @@ export class KafkaSubscription implements RunningSubscription {
    * later that retention has deleted what came in while it was away. Nothing is handled meanwhile, so it is bounded.
    */
   async #markStarts(assigned: readonly TopicPartitions[], { lost }: Term): Promise<void> {
+    const mark = async (): Promise<void> => {
+      const starts = await this.#options.untouched(assigned);
+      if (starts.length === 0 || lost.signal.aborted) return;
+      await this.#consumer.commitOffsets(
+        starts.map(({ topic, partition, start }) => ({ topic, partition, offset: start.toString() })),
+      );
+    };
     try {
-      for (const { topic, partition, start } of await within(MARK_WITHIN_MS, this.#options.untouched(assigned)))
-        if (!lost.signal.aborted) await this.#commit(topic, partition, start);
+      await within(MARK_WITHIN_MS, mark());
     } catch (cause) {
       const { group, topics } = this.#subscription;
       this.#problem('unavailable', topics[0] ?? '', -1, `cannot tell where ${group} stands; it goes on`, cause);

@@ -191,4 +191,34 @@ describe('a network that fails between the producer and Kafka', () => {
     }
     expect(read).toEqual(['calm', long, long, long]);
   });
+
+  it('comes back into its group when the answer that names its partitions is lost', async () => {
+    const topic = await freshTopic(direct, { partitions: 4 });
+    const group = unique('reader');
+    const read = new Set<string>();
+    const reader = await log.subscribe({
+      group,
+      topics: [topic],
+      handle: async ({ records }) => records.forEach(({ value }) => read.add(value!.toString())),
+    });
+    const another = new kafkajs.Kafka({
+      clientId: 'another-member', // its name is in what the first one, who leads the group, says of the partitions
+      brokers: [...broker.brokers],
+      logLevel: kafkajs.logLevel.NOTHING,
+    }).consumer({ groupId: group });
+    try {
+      await reader.ready();
+      proxy.next = { sees: Buffer.from('another-member'), lose: 'answer' };
+      await another.connect();
+      await another.subscribe({ topics: [topic] });
+      await another.run({ eachMessage: async ({ message }) => void read.add(message.value!.toString()) });
+      await eventually(() => proxy.next === undefined, 'the answer is lost');
+      const keys = Array.from({ length: 40 }, (_, n) => `key ${n}`);
+      await direct.append(keys.map((key) => text(topic, key, key)));
+      await eventually(() => keys.every((key) => read.has(key)), 'both members read');
+    } finally {
+      await another.disconnect();
+      await reader.stop();
+    }
+  });
 });

@@ -30,6 +30,9 @@ interface ConsumerGroup {
   /** another one after each join: it has the generation and the member's id of that join */
   offsetManager: object;
   joinAndSync(): Promise<void>;
+  /** when it last told the group that it lives, ms of the wall clock */
+  lastRequest: number;
+  heartbeat(options: { interval: number }): Promise<void>;
   /** the same `offsets` at every try of one commit; absent where all that is handled is meant */
   commitOffsets(offsets?: object): Promise<void>;
 }
@@ -53,7 +56,7 @@ export const outOfRange = new EventEmitter<{ place: [OutOfRange] }>().setMaxList
 let patched = false;
 
 /**
- * Five faults of kafkajs 2.2.4 (its last release) that cannot be mended from outside. Called before the first client.
+ * Seven faults of kafkajs 2.2.4 (its last release) that cannot be mended from outside. Called before the first client.
  *
  * 1. Each connection re-arms a 1 ms timer for ever: 880 timers and 36 ms of CPU a second for an idle producer, and a
  *    warning per process on Node 24 (its issue 1751). Now the timer is only armed when something waits.
@@ -67,6 +70,11 @@ let patched = false;
  * 5. It begins a connection anew with what the one before left behind: half of a response that was cut off stands before the
  *    next answers, and none of them is understood until as many bytes have come as that one still lacked. A member was out of
  *    its group for minutes. Now each begins empty, and the socket before it says nothing more.
+ * 6. A join that fails (a coordinator that loads, a connection that is lost) it does not try again: it goes on fetching as it was,
+ *    a member that tells the group that it lives and handles nothing, or one that tells it nothing, for ever. Now it begins
+ *    anew, as after any other failure.
+ * 7. It goes by the wall clock: when that was put back by an hour, a member did not tell its group that it lived for an hour.
+ *    Now it tells it at once when its last word lies in the future.
  */
 export function patchKafkajs(): void {
   if (patched) return;
@@ -83,11 +91,22 @@ export function patchKafkajs(): void {
     const offset = BigInt(this.nextOffset(topic, partition).toString());
     outOfRange.emit('place', { memberId: this.memberId, topic, partition, offset });
   };
+  const NotAgain = kafkajs.KafkaJSNonRetriableError as new (
+    error: Error,
+    options: { cause: Error },
+  ) => kafkajs.KafkaJSNonRetriableError;
   const { prototype: group } = require('kafkajs/src/consumer/consumerGroup') as { prototype: ConsumerGroup };
   const join = group.joinAndSync;
   group.joinAndSync = async function () {
     for (const assigner of this.assigners) await assigner.beforeJoin?.();
-    await join.call(this);
+    await join.call(this).catch((cause: Error) => {
+      throw new NotAgain(cause, { cause });
+    });
+  };
+  const heartbeat = group.heartbeat;
+  group.heartbeat = function (options) {
+    if (this.lastRequest > Date.now()) this.lastRequest = 0;
+    return heartbeat.call(this, options);
   };
   const commit = group.commitOffsets;
   const begunUnder = new WeakMap<object, object>();

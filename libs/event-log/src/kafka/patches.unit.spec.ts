@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { patchKafkajs } from './patches.ts';
 
 const require = createRequire(import.meta.url);
@@ -30,5 +30,35 @@ describe('kafkajs as we mended it', () => {
     await commit({ topics: [] });
     await commit();
     expect(stored).toEqual(['second', 'second']);
+  });
+
+  it('tells the group that it lives also after the wall clock was put back', async () => {
+    patchKafkajs();
+    const { prototype: group } = require('kafkajs/src/consumer/consumerGroup') as { prototype: object };
+    const ConsumerGroup = group.constructor as new (options: object) => {
+      memberId: string;
+      coordinator: object;
+      heartbeat(options: { interval: number }): Promise<void>;
+    };
+    const log = { namespace: () => ({}) };
+    const member = new ConsumerGroup({
+      retry: {},
+      cluster: {},
+      topics: [],
+      logger: log,
+      instrumentationEmitter: { emit: () => {} },
+    });
+    let told = 0;
+    member.memberId = 'm';
+    member.coordinator = { heartbeat: async () => void told++ };
+    const interval = 10_000;
+    await member.heartbeat({ interval });
+    expect(told).toBe(0); // it has just begun
+    const now = Date.now();
+    jest.spyOn(Date, 'now').mockImplementation(() => now - 3_600_000);
+    await member.heartbeat({ interval });
+    await member.heartbeat({ interval });
+    expect(told).toBe(1);
+    jest.restoreAllMocks();
   });
 });
