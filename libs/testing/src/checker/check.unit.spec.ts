@@ -31,6 +31,11 @@ const effect = (
   version,
   content,
 });
+const post = (version: number, content = `c${version}`) => ({
+  ...effect(version, 'create', content),
+  document: 'journalEntry',
+});
+const takeBack = (version: number, content: string) => ({ ...post(version, content), operation: 'reverse' as const });
 const report = (
   version: number,
   status: ReportedDelivery['status'] = 'DELIVERED',
@@ -49,7 +54,7 @@ const history = ({ effects, reports = [], events = [], ...more }: Part): History
   reports,
   effects: effects.map((each, n) => ({ ...each, at: `#${n + 1}` })),
   counts: countsOf(reports),
-  natures: { salesOrder: 'state', journalEntry: 'once', payment: 'each' },
+  natures: { salesOrder: 'state', journalEntry: 'reversal', receipt: 'once', payment: 'each' },
   ...more,
 });
 const three = {
@@ -57,11 +62,31 @@ const three = {
   effects: [effect(1, 'create'), effect(2), effect(3)],
   reports: [report(1), report(2), report(3)],
 };
+/** Posted, unchanged, posted anew, and withdrawn; or the first versions of these. */
+const posted = (versions = 4) => {
+  const journal = { flow: 'postings', document: 'journalEntry' };
+  const contents = ['c1', 'c1', 'c3', null].slice(0, versions);
+  return {
+    events: contents.map((content, n) => ({ ...event(n + 1), documents: [{ ...journal, content }] })),
+    effects: [post(1), takeBack(3, 'c1'), post(3), takeBack(4, 'c3')].filter(({ version }) => version! <= versions),
+    reports: contents.map((_, n) => ({ ...report(n + 1, n === 1 ? 'SKIPPED_NOCHANGE' : 'DELIVERED'), ...journal })),
+  };
+};
+const change = <T extends { version: number | null }>(list: readonly T[], version: number, more: Partial<T>): T[] =>
+  list.map((each) => (each.version === version ? { ...each, ...more } : each));
+/** Its last version cancels the order. */
+const withdrawn = {
+  ...three,
+  events: [event(1), event(2), event(3, 'accepted', null)],
+  effects: [effect(1, 'create'), effect(2), effect(3, 'cancel', '')],
+};
 const classes = (given: History): AnomalyClass[] => [...new Set(checkHistory(given).map((anomaly) => anomaly.class))];
 
 describe('the checker', () => {
   it('finds nothing in a history that is as it should be', () => {
     expect(checkHistory(history(three))).toEqual([]);
+    expect(checkHistory(history(posted()))).toEqual([]);
+    expect(checkHistory(history(withdrawn))).toEqual([]);
   });
 
   const planted: [string, AnomalyClass, History, RegExp][] = [
@@ -172,6 +197,126 @@ describe('the checker', () => {
       /shown as DEAD, and took effect/,
     ],
     [
+      'a posting taken back whose successor was never posted',
+      'LOST',
+      history({ ...posted(3), effects: [post(1), takeBack(3, 'c1')] }),
+      /version 3 is shown as DELIVERED, and never took effect/,
+    ],
+    [
+      'a posting that was withdrawn and stands',
+      'LOST',
+      history({ ...posted(), effects: posted(3).effects }),
+      /version 4 is shown as DELIVERED, and never took effect/,
+    ],
+    [
+      'an order that was withdrawn and not cancelled',
+      'LOST',
+      history({ ...withdrawn, effects: withdrawn.effects.slice(0, 2) }),
+      /version 3 is shown as DELIVERED, and never took effect/,
+    ],
+    [
+      'a posting beside the one that stands',
+      'DUP',
+      history({ ...posted(), effects: [post(1), post(3), takeBack(4, 'c3')] }),
+      /#2 is posted while #1 stands/,
+    ],
+    [
+      'a posting that is posted twice',
+      'DUP',
+      history({ ...posted(), effects: [post(1), takeBack(3, 'c1'), post(3), post(3), takeBack(4, 'c3')] }),
+      /#4 is posted while #3 stands/,
+    ],
+    [
+      'a posting that is taken back twice',
+      'DUP',
+      history({ ...posted(), effects: [post(1), takeBack(3, 'c1'), takeBack(3, 'c1'), post(3), takeBack(4, 'c3')] }),
+      /#3 takes back, and nothing stands/,
+    ],
+    [
+      'an older posting in the place of a newer one',
+      'REORDER',
+      history({
+        ...posted(3),
+        events: posted(3).events.map((each) => ({
+          ...each,
+          documents: [{ flow: 'postings', document: 'journalEntry', content: `c${each.version}` }],
+        })),
+        effects: [post(1), takeBack(3, 'c1'), post(3), takeBack(2, 'c3'), post(2)],
+        reports: change(posted(3).reports, 2, { status: 'DELIVERED' }),
+      }),
+      /#5 is version 2 after version 3 \(#2\)/,
+    ],
+    [
+      'a posting that its own version takes back',
+      'REORDER',
+      history({ ...posted(3), effects: [...posted(3).effects, takeBack(3, 'c3')] }),
+      /#4 is version 3 after version 3 \(#3\)/,
+    ],
+    [
+      'a posting taken back past one that is not done',
+      'SKIP',
+      history({ ...posted(), reports: change(posted().reports, 2, { status: 'PARKED' }) }),
+      /version 2 is PARKED, and version 3 took effect past it/,
+    ],
+    [
+      'a posting of what was withdrawn',
+      'PHANTOM',
+      history({ ...posted(), effects: [...posted().effects, post(4, 'c3')] }),
+      /#5 is version 4, which sends nothing/,
+    ],
+    [
+      'a posting taken back for a version that was refused',
+      'PHANTOM',
+      history({
+        ...posted(),
+        events: change(posted().events, 4, { answer: 'refused' }),
+        reports: posted(3).reports,
+      }),
+      /#4 is version 4, which was refused/,
+    ],
+    [
+      'an order cancelled that nobody withdrew',
+      'PHANTOM',
+      history({ ...three, effects: [...three.effects, effect(3, 'cancel', '')] }),
+      /#4 cancels by version 3, which was not withdrawn/,
+    ],
+    [
+      'a reversal of something else than stands',
+      'TORN',
+      history({ ...posted(), effects: [post(1), takeBack(3, 'c3'), post(3), takeBack(4, 'c3')] }),
+      /#2 should take back "c1", takes back "c3"/,
+    ],
+    [
+      'a posting taken back whose successor nobody sends',
+      'STUCK',
+      history({
+        ...posted(3),
+        effects: [post(1), takeBack(3, 'c1')],
+        reports: change(posted(3).reports, 3, { status: 'IN_FLIGHT' }),
+      }),
+      /version 3 is IN_FLIGHT, and nothing holds it/,
+    ],
+    [
+      'a withdrawal ignored while a posting stands',
+      'LIE',
+      history({
+        ...posted(),
+        effects: posted(3).effects,
+        reports: change(posted().reports, 4, { status: 'IGNORED' }),
+      }),
+      /version 4 is shown as IGNORED, and should have taken back "c3" \(#3\)/,
+    ],
+    [
+      'no change after it was taken back',
+      'LIE',
+      history({
+        ...posted(),
+        events: [...posted().events, { ...posted().events[2]!, version: 5 }],
+        reports: [...posted().reports, { ...posted().reports[1]!, version: 5 }],
+      }),
+      /should have changed "nothing" to "c3"/,
+    ],
+    [
       'a count that does not add up',
       'LIE',
       history({ ...three, counts: { orders: { accepted: 3, finished: 2, unfinished: 0, delivered: 3 } } }),
@@ -238,6 +383,14 @@ describe('the checker', () => {
       ],
     });
     expect(classes(fact)).toEqual(['STUCK']); // the first fact is the head
+  });
+
+  it('accepts a posting that was taken back and waits for a person with its successor', () => {
+    const reports = change(posted().reports, 3, { status: 'PARKED' });
+    const given = { ...posted(), reports: change(reports, 4, { status: 'PENDING' }) };
+    expect(checkHistory(history({ ...given, effects: [post(1), takeBack(3, 'c1')] }))).toEqual([]);
+    expect(checkHistory(history({ ...given, effects: [post(1)] }))).toEqual([]);
+    expect(checkHistory(history({ ...given, effects: posted(3).effects }))).toEqual([]);
   });
 
   it('says that a hold is stuck when what it waits for is there', () => {

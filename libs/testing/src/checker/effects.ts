@@ -1,5 +1,5 @@
 import type { Anomaly, AnomalyClass, WitnessedEffect } from './history.ts';
-import { placeOf, witnessed, type Lane } from './lane.ts';
+import { placeOf, standingAfter, takesBack, witnessed, type Lane } from './lane.ts';
 
 /** What the target's ledger shows by itself, against what was sent: PHANTOM, TORN, DUP, REORDER. */
 export function checkEffects(lane: Lane): Anomaly[] {
@@ -14,14 +14,15 @@ function phantomOrTorn(lane: Lane, effect: WitnessedEffect): Anomaly[] | undefin
     { class: name, where: placeOf(lane), evidence: `${why}; ${witnessed(lane)}` },
   ];
   if (lane.expected.size === 0) return found('PHANTOM', `${effect.at} is for a record that nobody sent`);
-  // a cancel has no body: it is judged by the order of what is around it
-  if (effect.operation === 'cancel') return effect.version === null ? [] : undefined;
   const sent = effect.version === null ? undefined : lane.expected.get(effect.version);
   if (sent === undefined) {
     if (effect.version === null) return found('TORN', `${effect.at} holds no version that was sent`);
     return found('PHANTOM', `${effect.at} is version ${effect.version}, which nobody sent`);
   }
   if (sent.answer === 'refused') return found('PHANTOM', `${effect.at} is version ${sent.version}, which was refused`);
+  if (effect.operation === 'cancel' && sent.content !== null)
+    return found('PHANTOM', `${effect.at} cancels by version ${sent.version}, which was not withdrawn`);
+  if (takesBack(effect)) return undefined; // a reversal is held against what stands
   if (sent.content === null) return found('PHANTOM', `${effect.at} is version ${sent.version}, which sends nothing`);
   if (sent.content !== effect.content)
     return found(
@@ -33,6 +34,7 @@ function phantomOrTorn(lane: Lane, effect: WitnessedEffect): Anomaly[] | undefin
 
 /** A second create is a second document, whatever its version, unless each version is a document of its own. */
 function duplicate(lane: Lane, effect: WitnessedEffect, before: readonly WitnessedEffect[]): Anomaly[] {
+  if (lane.nature === 'reversal') return outOfTurn(lane, effect, before);
   const first = before.find(
     ({ operation, version }) =>
       operation === 'create' && effect.operation === 'create' && (lane.nature !== 'each' || version === effect.version),
@@ -47,12 +49,28 @@ function duplicate(lane: Lane, effect: WitnessedEffect, before: readonly Witness
   ];
 }
 
+/** Posting and taking back alternate, and what is taken back is what stands. */
+function outOfTurn(lane: Lane, effect: WitnessedEffect, before: readonly WitnessedEffect[]): Anomaly[] {
+  const standing = standingAfter(before);
+  if (!takesBack(effect))
+    return standing === undefined ? [] : [named('DUP', lane, `${effect.at} is posted while ${standing.at} stands`)];
+  if (standing === undefined) return [named('DUP', lane, `${effect.at} takes back, and nothing stands`)];
+  if (standing.content === effect.content) return [];
+  return [named('TORN', lane, `${effect.at} should take back "${standing.content}", takes back "${effect.content}"`)];
+}
+
 function reordered(lane: Lane, effect: WitnessedEffect, before: readonly WitnessedEffect[]): Anomaly[] {
-  const newer = before.find(({ version }) => version !== null && effect.version !== null && version > effect.version);
+  const newer = before.find((other) => comesAfter(other, effect));
   if (newer === undefined) return [];
   return [
     named('REORDER', lane, `${effect.at} is version ${effect.version} after version ${newer.version} (${newer.at})`),
   ];
+}
+
+/** Within a version what stood is taken back first: no version takes back its own. */
+function comesAfter(one: WitnessedEffect, other: WitnessedEffect): boolean {
+  if (one.version === null || other.version === null) return false;
+  return one.version > other.version || (one.version === other.version && !takesBack(one) && takesBack(other));
 }
 
 const named = (name: AnomalyClass, lane: Lane, why: string): Anomaly => ({

@@ -1,6 +1,6 @@
 import { FINISHED, STUCK } from '#contracts';
-import type { Anomaly, AnomalyClass, ReportedDelivery } from './history.ts';
-import { placeOf, witnessed, type Expected, type Lane } from './lane.ts';
+import type { Anomaly, AnomalyClass, ReportedDelivery, WitnessedEffect } from './history.ts';
+import { placeOf, standingAfter, takesBack, witnessed, type Expected, type Lane } from './lane.ts';
 
 /** What became of each version that was sent, by what the product says and what the target has: LOST, SKIP, STUCK, LIE. */
 export function checkFates(lane: Lane, lanes: readonly Lane[]): Anomaly[] {
@@ -19,42 +19,48 @@ function fate(lane: Lane, expected: Expected, lanes: readonly Lane[]): Anomaly[]
   ];
   const reports = lane.reports.filter(({ version, flow }) => version === expected.version && flow === expected.flow);
   const [report, another] = reports;
-  const effect = lane.effects.find(({ version }) => version === expected.version);
+  const effects = lane.effects.filter(({ version }) => version === expected.version);
   if (another !== undefined) return found('LIE', `is shown ${reports.length} times`);
   if (expected.answer === 'refused')
     return report === undefined ? [] : found('LIE', `was refused, and is shown as ${report.status}`);
   if (report === undefined) {
-    if (effect !== undefined) return found('LIE', 'took effect, and is not shown');
+    if (effects.length > 0) return found('LIE', 'took effect, and is not shown');
     return expected.answer === 'unknown' ? [] : found('LOST', 'was accepted, and is not shown');
   }
   if (FINISHED.has(report.status))
-    return finished(lane, expected, report, effect !== undefined).flatMap(([name, why]) => found(name, why));
-  return unfinished(lane, expected, report, effect !== undefined, lanes).flatMap(([name, why]) => found(name, why));
+    return finished(lane, expected, report, effects).flatMap(([name, why]) => found(name, why));
+  return unfinished(lane, expected, report, isDone(expected, effects), lanes).flatMap(([name, why]) =>
+    found(name, why),
+  );
 }
+
+/** Taking back what was posted before is not yet to post one's own; of what was withdrawn it is all there is to do. */
+const isDone = ({ content }: Expected, effects: readonly WitnessedEffect[]): boolean =>
+  effects.some((effect) => takesBack(effect) === (content === null));
 
 type Found = readonly [AnomalyClass, string][];
 
-function finished(lane: Lane, expected: Expected, report: ReportedDelivery, tookEffect: boolean): Found {
+function finished(
+  lane: Lane,
+  expected: Expected,
+  report: ReportedDelivery,
+  effects: readonly WitnessedEffect[],
+): Found {
   const { status } = report;
-  if (expected.content === null)
-    return status === 'DELIVERED' && lane.effects.length === 0
-      ? [['LIE', 'sends nothing, and is shown as DELIVERED']]
-      : [];
+  const tookEffect = effects.length > 0;
   const newer = lane.effects.find(({ version }) => version !== null && version > expected.version);
   switch (status) {
     case 'DELIVERED':
-      return tookEffect ? [] : [['LOST', 'is shown as DELIVERED, and never took effect']];
+      return isDone(expected, effects) ? [] : [['LOST', 'is shown as DELIVERED, and never took effect']];
     case 'SKIPPED_NOCHANGE': {
       if (tookEffect) return [['LIE', 'is shown as SKIPPED_NOCHANGE, and took effect']];
-      const last = lane.effects.findLast(
-        ({ version }) => version !== null && (lane.nature === 'once' || version < expected.version),
-      );
-      return last?.content === expected.content
+      const held = lane.nature === 'once' ? standingAfter(lane.effects) : heldBefore(lane, expected.version);
+      return held?.content === expected.content
         ? []
         : [
             [
               'LIE',
-              `is shown as SKIPPED_NOCHANGE, and should have changed "${last?.content ?? 'nothing'}" to "${expected.content}"`,
+              `is shown as SKIPPED_NOCHANGE, and should have changed "${held?.content ?? 'nothing'}" to "${expected.content}"`,
             ],
           ];
     }
@@ -63,12 +69,21 @@ function finished(lane: Lane, expected: Expected, report: ReportedDelivery, took
       if (tookEffect) return [['LIE', `is shown as ${status}, and took effect`]];
       if (newer !== undefined || reachedByNoChange(lane, expected.version)) return [];
       return [['LOST', `is shown as ${status}, and no newer version took effect`]];
-    case 'IGNORED':
-      return [['LOST', 'is shown as IGNORED, and should have been sent']];
+    case 'IGNORED': {
+      if (expected.content !== null) return [['LOST', 'is shown as IGNORED, and should have been sent']];
+      const held = heldBefore(lane, expected.version);
+      return held === undefined
+        ? []
+        : [['LIE', `is shown as IGNORED, and should have taken back "${held.content}" (${held.at})`]];
+    }
     default: // RESOLVED_MANUAL, CANCELLED: a person said so
       return tookEffect && status === 'CANCELLED' ? [['LIE', 'is shown as CANCELLED, and took effect']] : [];
   }
 }
+
+/** What the target had when this version came. */
+const heldBefore = (lane: Lane, before: number): WitnessedEffect | undefined =>
+  standingAfter(lane.effects.filter(({ version }) => version !== null && version < before));
 
 /** A newer version may also stand for an older one by being what the target holds already. */
 const reachedByNoChange = (lane: Lane, version: number): boolean =>

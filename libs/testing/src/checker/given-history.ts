@@ -16,17 +16,26 @@ interface Draw {
   passedOver: boolean;
   /** the sender changed nothing that the target sees */
   sameAsBefore: boolean;
+  /** what can be posted anew: the sender takes it back */
+  withdrawn: boolean;
   /** in doubt once, and repeated with the same bytes */
   repeated: boolean;
 }
 
-const NATURES = { customer: 'state', salesOrder: 'state', journalEntry: 'once', payment: 'each' } as const;
+const NATURES = {
+  customer: 'state',
+  salesOrder: 'state',
+  journalEntry: 'reversal',
+  receipt: 'once',
+  payment: 'each',
+} as const;
 type Document = keyof typeof NATURES;
 
 const draw: fc.Arbitrary<Draw> = fc.record({
   answer: fc.constantFrom('accepted', 'accepted', 'accepted', 'unknown', 'refused'),
   passedOver: fc.boolean(),
   sameAsBefore: fc.boolean(),
+  withdrawn: fc.boolean(),
   repeated: fc.boolean(),
 });
 
@@ -34,9 +43,7 @@ const draw: fc.Arbitrary<Draw> = fc.record({
 export const cleanHistories: fc.Arbitrary<History> = fc
   .array(
     fc.record({
-      documents: fc.uniqueArray(fc.constantFrom<Document>('customer', 'salesOrder', 'journalEntry', 'payment'), {
-        minLength: 1,
-      }),
+      documents: fc.uniqueArray(fc.constantFrom(...(Object.keys(NATURES) as Document[])), { minLength: 1 }),
       versions: fc.array(draw, { minLength: 1, maxLength: 6 }),
     }),
     { minLength: 1, maxLength: 5 },
@@ -49,7 +56,11 @@ export const cleanHistories: fc.Arbitrary<History> = fc
       const key = `acme:record:${at}`;
       const contents = contentsOf(versions);
       const expected = (version: number): ExpectedDocument[] =>
-        documents.map((document) => ({ flow: `${document}s`, document, content: contents[version - 1]! }));
+        documents.map((document) => ({
+          flow: `${document}s`,
+          document,
+          content: NATURES[document] === 'reversal' && versions[version - 1]!.withdrawn ? null : contents[version - 1]!,
+        }));
       events.push(...versions.map(({ answer }, n) => ({ key, version: n + 1, answer, documents: expected(n + 1) })));
       for (const document of documents) deliver(document, key, versions, contents, effects, reports);
     }
@@ -76,11 +87,16 @@ function deliver(
   const taken = versions.map((each, n) => ({ ...each, version: n + 1 })).filter(({ answer }) => answer === 'accepted');
   let held: string | undefined;
   let stopped = false;
-  for (const { version, passedOver, repeated } of taken) {
+  for (const { version, passedOver, withdrawn, repeated } of taken) {
     const content = contents[version - 1]!;
     const last = taken.at(-1)!.version === version;
     const report = (status: ReportedDelivery['status'], attempts = 0): void => {
       reports.push({ flow: `${document}s`, document, key, version, status, attempts });
+    };
+    const takeBack = (): void => {
+      if (held === undefined) return;
+      effects.push({ document, operation: 'reverse', key, version, content: held, at: `#${effects.length + 1}` });
+      held = undefined;
     };
     const apply = (operation: WitnessedEffect['operation'], times: number): void => {
       for (let time = 0; time < times; time++)
@@ -93,10 +109,16 @@ function deliver(
       report('PARKED', 1);
       stopped = true;
     } else if (nature === 'each') apply('create', 1);
-    else if (nature === 'state' && passedOver && !last) report('RESOLVED_SUPERSEDED');
+    else if (nature === 'reversal' && withdrawn) {
+      report(held === undefined ? 'IGNORED' : 'DELIVERED');
+      takeBack();
+    } else if (nature === 'state' && passedOver && !last) report('RESOLVED_SUPERSEDED');
     else if (held === content) report('SKIPPED_NOCHANGE');
     else if (nature === 'once' && held !== undefined) report('HELD_REVIEW');
-    else if (document === 'customer') apply('upsert', repeated ? 2 : 1);
+    else if (nature === 'reversal') {
+      takeBack();
+      apply('create', 1);
+    } else if (document === 'customer') apply('upsert', repeated ? 2 : 1);
     else apply(held === undefined ? 'create' : 'update', repeated && held !== undefined ? 2 : 1);
   }
 }

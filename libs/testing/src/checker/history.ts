@@ -13,8 +13,11 @@ export interface History {
   /** per flow, as the product's status page has them */
   counts: Readonly<Record<string, ReportedCounts>>;
   /** per document type, as the connection declares it */
-  natures: Readonly<Record<string, 'state' | 'once' | 'each'>>;
+  natures: Readonly<Record<string, Nature>>;
 }
+
+/** `reversal`: one posting stands at most; a newer version that differs takes it back before its own is posted. */
+export type Nature = 'state' | 'once' | 'reversal' | 'each';
 
 /** One version of one record as its sender made it: (key, version) is unique, and the content tells every version apart from its neighbours' parts. */
 export interface SentEvent {
@@ -31,17 +34,17 @@ export interface SentEvent {
 export interface ExpectedDocument {
   flow: string;
   document: string;
-  /** a fingerprint of what the target has to hold; null: this flow sends nothing for this version */
+  /** a fingerprint of what the target has to hold; null: this version withdraws the record from the target */
   content: string | null;
 }
 
 export interface WitnessedEffect {
   document: string;
-  operation: 'create' | 'upsert' | 'update' | 'cancel';
+  operation: 'create' | 'upsert' | 'update' | 'cancel' | 'reverse';
   key: string;
-  /** the sender's version, read from the body; null when the body names none that was ever sent */
+  /** the sender's version, read from the body; of what takes back, the one that made it do so; null when it is none that was ever sent */
   version: number | null;
-  /** the fingerprint of the body, made as the expected one is */
+  /** the fingerprint of the body, made as the expected one is; of a reversal, of what it takes back; a cancel has none */
   content: string;
   /** anything that finds it again, e.g. the ledger's number */
   at: string;

@@ -1,10 +1,10 @@
-import type { ExpectedDocument, History, ReportedDelivery, SentEvent, WitnessedEffect } from './history.ts';
+import type { ExpectedDocument, History, Nature, ReportedDelivery, SentEvent, WitnessedEffect } from './history.ts';
 
 /** All that concerns one document type of one record. */
 export interface Lane {
   document: string;
   key: string;
-  nature: 'state' | 'once' | 'each';
+  nature: Nature;
   /** by version */
   expected: ReadonlyMap<number, Expected>;
   /** in the order in which they took effect */
@@ -40,6 +40,14 @@ export function lanesOf(history: History): Lane[] {
     effects: effects.get(id) ?? [],
     reports: reports.get(id) ?? [],
   }));
+}
+
+export const takesBack = ({ operation }: WitnessedEffect): boolean => operation === 'cancel' || operation === 'reverse';
+
+/** What the target has after these effects, in their order. */
+export function standingAfter(effects: readonly WitnessedEffect[]): WitnessedEffect | undefined {
+  const last = effects.at(-1);
+  return last === undefined || takesBack(last) ? undefined : last;
 }
 
 export const placeOf = (lane: Lane): string => `${lane.document} ${lane.key}`;

@@ -49,6 +49,52 @@ const MUTATIONS: Readonly<Record<string, { shows: AnomalyClass; mutate: Mutation
       );
     },
   },
+  'a posting is not taken back': {
+    shows: 'DUP',
+    mutate: (history, at) => {
+      const reversal = one(
+        history.effects.filter((effect) => effect.operation === 'reverse' && !isLast(history, effect)),
+        at,
+      );
+      return reversal && { ...history, effects: without(history.effects, reversal) };
+    },
+  },
+  'a posting is taken back twice': {
+    shows: 'DUP',
+    mutate: (history, at) => {
+      const again = one(
+        history.effects.filter(({ operation }) => operation === 'reverse'),
+        at,
+      );
+      return (
+        again && {
+          ...history,
+          effects: history.effects.flatMap((each) => (each === again ? [each, { ...each, at: 'again' }] : [each])),
+        }
+      );
+    },
+  },
+  'what was withdrawn stands and is called ignored': {
+    shows: 'LIE',
+    mutate: (history, at) => {
+      const reversal = one(
+        history.effects.filter((effect) => effect.operation === 'reverse' && isLast(history, effect)),
+        at,
+      );
+      const said = history.reports.find(
+        ({ document, key, version }) =>
+          document === reversal?.document && key === reversal.key && version === reversal.version,
+      );
+      return (
+        reversal &&
+        counted({
+          ...history,
+          effects: without(history.effects, reversal),
+          reports: changed(history, said!, 'IGNORED'),
+        })
+      );
+    },
+  },
   'an older version comes late': {
     shows: 'REORDER',
     mutate: (history, at) => {
@@ -56,7 +102,7 @@ const MUTATIONS: Readonly<Record<string, { shows: AnomalyClass; mutate: Mutation
         history.effects.filter((effect) => laneOf(history, effect).some(({ version }) => version! > effect.version!)),
         at,
       );
-      return late && { ...history, effects: [...history.effects, { ...late, operation: 'update', at: 'late' }] };
+      return late && { ...history, effects: [...history.effects, { ...late, at: 'late' }] };
     },
   },
   'an older version is left waiting': {
@@ -87,7 +133,7 @@ const MUTATIONS: Readonly<Record<string, { shows: AnomalyClass; mutate: Mutation
         operation: 'update',
         key: refused.key,
         version: refused.version,
-        content: content!,
+        content: content ?? '',
         at: 'phantom',
       } as const;
       return { ...history, effects: [...history.effects, effect] };
@@ -144,6 +190,8 @@ const MUTATIONS: Readonly<Record<string, { shows: AnomalyClass; mutate: Mutation
     },
   },
 };
+
+const isLast = (history: History, effect: WitnessedEffect): boolean => laneOf(history, effect).at(-1) === effect;
 
 const changed = (history: History, which: ReportedDelivery, status: ReportedDelivery['status']): ReportedDelivery[] =>
   history.reports.map((each) => (each === which ? { ...each, status } : each));
