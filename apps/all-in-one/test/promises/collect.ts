@@ -3,7 +3,7 @@ import type { History, ReportedDelivery } from '#testing';
 import { getJson, until } from '../support/product.ts';
 import { status, sum } from '../support/records.ts';
 import { effects } from '../support/witness.ts';
-import { eventIdOf, NATURES, postingsOf, readEffect, type Version } from './records.ts';
+import { effectReader, eventIdOf, NATURES, type Version } from './records.ts';
 import type { World } from './world.ts';
 
 interface Item {
@@ -32,8 +32,7 @@ export async function collectHistory(world: World): Promise<History & { reports:
     () => true,
     { within: 60_000, what: 'the ledger is read' },
   );
-  const postings = postingsOf(sent);
-  const witnessed = ledger.map((effect) => readEffect(effect, postings));
+  const witnessed = ledger.map(effectReader(sent));
   const { flows } = await status(world.url);
   return {
     events,
@@ -80,6 +79,7 @@ const repeatedIn = (witnessed: History['effects']): ReadonlySet<string> => {
   const seen = new Set<string>();
   return new Set(
     witnessed
+      .filter(({ operation }) => operation !== 'reverse') // a posting that follows its reversal is no repeat
       .map(({ document, key, version }) => `${document} ${key} ${version}`)
       .filter((name) => seen.has(name) || !seen.add(name)),
   );

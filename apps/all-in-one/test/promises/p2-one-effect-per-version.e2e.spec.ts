@@ -26,7 +26,10 @@ describePromise('P2: one effect per version in the target', {}, (world) => {
       expectNothingWrong(result);
       const { history, faultsApplied } = result;
       expect(faultsApplied).toBeGreaterThanOrEqual(12); // the faults took place
-      expect(history.effects.filter(({ document }) => document === 'salesOrder').length).toBeGreaterThanOrEqual(40);
+      const did = (document: string, operation: string): number =>
+        history.effects.filter((each) => each.document === document && each.operation === operation).length;
+      expect(did('salesOrder', 'create')).toBe(40);
+      expect(did('journalEntry', 'reverse')).toBeGreaterThanOrEqual(20);
       expect(givenUp(result)).toEqual([]);
     },
     PATIENCE_MS,

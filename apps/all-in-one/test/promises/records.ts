@@ -38,60 +38,72 @@ export function dataOf({ entity, id, version, customerId }: Version): Record<str
     };
   const whole = order(id, customerId!, version);
   const [line] = whole['lines'] as Record<string, unknown>[];
-  return { ...whole, note: `note v${version}`, lines: [{ ...line, description: `line v${version}` }] };
+  const { net, tax, gross } = amountsOf(version);
+  return {
+    ...whole,
+    note: `note v${version}`,
+    lines: [{ ...line, description: `line v${version}`, quantity: '1', unitPrice: net, amount: net }],
+    total: { amount: net, currency: 'EUR' },
+    tax: { amount: tax, currency: 'EUR' },
+    gross: { amount: gross, currency: 'EUR' },
+  };
 }
 
-/** What the targets have to hold then. The journal entry does not change with the order's version: it is posted once. */
+/** Another amount with every second version, so that some postings are reversed and some do not change; with every fifth the first one again. */
+function amountsOf(version: number): { net: string; tax: string; gross: string } {
+  const hundreds = version % 5 === 0 ? 1 : Math.ceil(version / 2);
+  return { net: `${100 * hundreds}.00`, tax: `${19 * hundreds}.00`, gross: `${119 * hundreds}.00` };
+}
+
+/** What the targets have to hold then. */
 export function documentsOf({ entity, id, version }: Version): ExpectedDocument[] {
   if (entity === 'customer') {
     const content = `Nordlicht ${id} v${version} | Nordlicht ${id} v${version} GmbH | Hafenstrasse v${version}`;
     return [{ flow: 'customers', document: 'customer', content }];
   }
+  const { net, tax, gross } = amountsOf(version);
+  const booked = `O-${id} | note v${version} | line v${version} | ${net}`;
+  const posted = `O-${id} | 8400 -${net} | 1776 -${tax} | 1400 ${gross}`;
   return [
-    { flow: 'orders', document: 'salesOrder', content: `O-${id} | note v${version} | line v${version} | 100.50` },
-    { flow: 'order-postings', document: 'journalEntry', content: `O-${id} | 119.60` },
+    { flow: 'orders', document: 'salesOrder', content: booked },
+    { flow: 'order-postings', document: 'journalEntry', content: posted },
   ];
 }
 
-export const NATURES = { customer: 'state', salesOrder: 'state', journalEntry: 'once' } as const;
+export const NATURES = { customer: 'state', salesOrder: 'state', journalEntry: 'reversal' } as const;
 
-/** Which version each posting is of, by its request key, which is made of the event. */
-export const postingsOf = (sent: readonly Version[]): ReadonlyMap<string, Version> =>
-  new Map(sent.map((each) => [documentId(eventIdOf(each), 'order-postings', 'journalEntry'), each]));
-
-/** Reads an effect as the checker wants it. */
-export function readEffect(effect: Effect & { body: string }, postings: ReadonlyMap<string, Version>): WitnessedEffect {
-  const { document, operation, key } = effect;
-  const at = `#${effect.n} ${effect.at}`;
-  const body = JSON.parse(effect.body) as Body;
-  if (document === 'journalEntry') {
-    const [requestKey] = effect.requestKey.split(':');
-    const from = postings.get(requestKey!);
-    const debit = (body.lines ?? []).reduce((total, line) => total + Number(line.debit ?? 0), 0);
-    return {
-      document,
-      operation,
-      key,
-      at,
-      version: from?.version ?? null,
-      content: `${body.reference} | ${debit.toFixed(2)}`,
-    };
-  }
-  const marked = document === 'customer' ? body.name : body.note;
-  const version = / v(\d+)$/.exec(marked ?? '')?.[1];
-  const [line] = body.lines ?? [];
-  const parts =
-    document === 'customer'
-      ? [body.name, body.legalName, body.billTo?.street]
-      : [body.number, body.note, line?.description, line?.amount];
-  return {
-    document,
-    operation,
-    key,
-    at,
-    version: version === undefined ? null : Number(version),
-    content: parts.join(' | '),
+/** Reads effects of what was sent as the checker wants them. */
+export function effectReader(sent: readonly Version[]): (effect: Effect & { body: string }) => WitnessedEffect {
+  /** a posting names its event, by its request key */
+  const postings = new Map(sent.map((each) => [documentId(eventIdOf(each), 'order-postings', 'journalEntry'), each]));
+  return ({ body: text, ...effect }) => {
+    const { document, key, requestKey } = effect;
+    const body = JSON.parse(text) as Body;
+    const read = { document, operation: effect.operation, key, at: `#${effect.n} ${effect.at}` };
+    if (document === 'journalEntry') {
+      const [of, ...more] = requestKey.split(':');
+      const reversal = more.includes('reversal');
+      const version = postings.get(of!)?.version ?? null;
+      return { ...read, operation: reversal ? 'reverse' : read.operation, version, content: postedBy(body, reversal) };
+    }
+    const marked = document === 'customer' ? body.name : body.note;
+    const version = / v(\d+)$/.exec(marked ?? '')?.[1];
+    const [line] = body.lines ?? [];
+    const parts =
+      document === 'customer'
+        ? [body.name, body.legalName, body.billTo?.street]
+        : [body.number, body.note, line?.description, line?.amount];
+    return { ...read, version: version === undefined ? null : Number(version), content: parts.join(' | ') };
   };
+}
+
+/** A reversal is a posting whose sides are exchanged: read the other way round it is what it takes back. */
+function postedBy({ reference, lines = [] }: Body, reversal: boolean): string {
+  const sign = reversal ? -1 : 1;
+  const amounts = lines.map(
+    ({ account, debit, credit }) => `${account} ${(sign * (Number(debit ?? 0) - Number(credit ?? 0))).toFixed(2)}`,
+  );
+  return [reference, ...amounts].join(' | ');
 }
 
 interface Body {
@@ -101,5 +113,5 @@ interface Body {
   number?: string;
   reference?: string;
   billTo?: { street?: string };
-  lines?: { description?: string; amount?: string; debit?: string | number }[];
+  lines?: { description?: string; amount?: string; account?: string; debit?: number; credit?: number }[];
 }
