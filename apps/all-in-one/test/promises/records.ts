@@ -11,6 +11,8 @@ export interface Version {
   version: number;
   /** of the order: the customer it is for */
   customerId?: string;
+  /** the order is cancelled */
+  withdrawn?: boolean;
 }
 
 const TENANT = 'acme';
@@ -28,7 +30,7 @@ export const eventIdOf = (sent: Version): string =>
   });
 
 /** What is sent: the record's full state. */
-export function dataOf({ entity, id, version, customerId }: Version): Record<string, unknown> {
+export function dataOf({ entity, id, version, customerId, withdrawn }: Version): Record<string, unknown> {
   if (entity === 'customer')
     return {
       ...customer(id, version),
@@ -36,7 +38,7 @@ export function dataOf({ entity, id, version, customerId }: Version): Record<str
       legalName: `Nordlicht ${id} v${version} GmbH`,
       billTo: { line1: `Hafenstrasse v${version}`, city: 'Hamburg', postalCode: '20457', country: 'DE' },
     };
-  const whole = order(id, customerId!, version);
+  const whole = order(id, customerId!, version, withdrawn ? 'CANCELLED' : 'WON');
   const [line] = whole['lines'] as Record<string, unknown>[];
   const { net, tax, gross } = amountsOf(version);
   return {
@@ -56,7 +58,7 @@ function amountsOf(version: number): { net: string; tax: string; gross: string }
 }
 
 /** What the targets have to hold then. */
-export function documentsOf({ entity, id, version }: Version): ExpectedDocument[] {
+export function documentsOf({ entity, id, version, withdrawn }: Version): ExpectedDocument[] {
   if (entity === 'customer') {
     const content = `Nordlicht ${id} v${version} | Nordlicht ${id} v${version} GmbH | Hafenstrasse v${version}`;
     return [{ flow: 'customers', document: 'customer', content }];
@@ -65,8 +67,8 @@ export function documentsOf({ entity, id, version }: Version): ExpectedDocument[
   const booked = `O-${id} | note v${version} | line v${version} | ${net}`;
   const posted = `O-${id} | 8400 -${net} | 1776 -${tax} | 1400 ${gross}`;
   return [
-    { flow: 'orders', document: 'salesOrder', content: booked },
-    { flow: 'order-postings', document: 'journalEntry', content: posted },
+    { flow: 'orders', document: 'salesOrder', content: withdrawn ? null : booked },
+    { flow: 'order-postings', document: 'journalEntry', content: withdrawn ? null : posted },
   ];
 }
 
@@ -76,10 +78,13 @@ export const NATURES = { customer: 'state', salesOrder: 'state', journalEntry: '
 export function effectReader(sent: readonly Version[]): (effect: Effect & { body: string }) => WitnessedEffect {
   /** a posting names its event, by its request key */
   const postings = new Map(sent.map((each) => [documentId(eventIdOf(each), 'order-postings', 'journalEntry'), each]));
+  /** a cancel names only its record, which is withdrawn once */
+  const withdrawals = new Map(sent.filter(({ withdrawn }) => withdrawn).map((each) => [keyOf(each), each]));
   return ({ body: text, ...effect }) => {
     const { document, key, requestKey } = effect;
     const body = JSON.parse(text) as Body;
     const read = { document, operation: effect.operation, key, at: `#${effect.n} ${effect.at}` };
+    if (read.operation === 'cancel') return { ...read, version: withdrawals.get(key)?.version ?? null, content: '' };
     if (document === 'journalEntry') {
       const [of, ...more] = requestKey.split(':');
       const reversal = more.includes('reversal');

@@ -190,6 +190,9 @@ const surprises = ({ parts }: World): Anomaly[] =>
     surprise === undefined ? [] : [{ class: 'STUCK' as const, where: name, evidence: surprise }],
   );
 
+/** One in so many orders is cancelled by its last version. */
+const WITHDRAWN = 4;
+
 function recordsOf(random: Seeded, tag: string, { customers, orders, versions, shuffled }: RunOptions): Version[][] {
   const numbers = (): number[] => {
     const list = Array.from({ length: versions }, (_, n) => n + 1);
@@ -208,6 +211,7 @@ function recordsOf(random: Seeded, tag: string, { customers, orders, versions, s
       id: `${tag}o${n}`,
       version,
       customerId: `${tag}c${n % customers}`,
+      withdrawn: n % WITHDRAWN === 0 && version === versions && version > 1,
     }));
   return [
     ...Array.from({ length: customers }, (_, n) => customer(n)),
