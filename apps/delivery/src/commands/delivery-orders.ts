@@ -1,4 +1,5 @@
 import type { DeliveryStatus, DocumentDeclaration, Operation } from '#contracts';
+import { LOOK_THERE, mayBeThere } from '../core/choose.ts';
 import { settledAt, doubtsOf } from '../core/resolver.ts';
 import { WAITING } from '../core/revision.ts';
 import type { Attempt, Delivery, Lane } from '../core/lane.ts';
@@ -94,9 +95,10 @@ export function retry({ lane, delivery }: Subject): Decision {
   return { changes: { status: 'PENDING' } };
 }
 
-/** Never send it. Refused while it is unknown whether it was sent already. */
+/** Never send it. Refused while it is unknown whether it was sent already: a newer version would be a second one. */
 export function cancel({ lane, delivery }: Subject): Decision {
   if (lane.doubt !== null) return { refused: 'a request of this record is open or in doubt: resolve it first' };
+  if (mayBeThere(delivery)) return { refused: LOOK_THERE };
   if (!WAITING.has(delivery.status)) return { refused: `it is ${delivery.status}: there is nothing to cancel` };
   if (delivery.reversed)
     return { refused: 'what was posted before is reversed already, and nothing is posted now: retry it, or edit it' };
@@ -162,6 +164,7 @@ function handMade(delivery: Delivery, { nature, operations }: DocumentDeclaratio
 
 function notApplied({ delivery, attempts, declaration, now }: Subject): Decision {
   const doubts = doubtsOf(attempts);
+  if (doubts.length === 0 && mayBeThere(delivery)) return { changes: { status: 'PENDING' } };
   if (doubts.length === 0)
     return { refused: `it is ${delivery.status} and nothing of it is in doubt: retry or cancel it` };
   const settled = settledAt(doubts, declaration.settleMs);

@@ -39,6 +39,9 @@ export function choose(
 export const mayBeThere = ({ status, errorClass }: Delivery): boolean =>
   status === 'HELD_REVIEW' && errorClass === 'UNKNOWN_OUTCOME';
 
+/** Why nothing but the word of whoever looked changes it. */
+export const LOOK_THERE = 'it may be at the target since before the restore: look there, then resolve or retry it';
+
 /** These start only where the settle gave them a time: the hourly try of what may heal by itself, a closed period included. */
 function mayStart(delivery: Delivery): boolean {
   if (delivery.status === 'PENDING' || delivery.status === 'RETRY_WAIT') return true;

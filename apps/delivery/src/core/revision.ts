@@ -1,5 +1,5 @@
 import type { DeliveryStatus, DocumentDeclaration } from '#contracts';
-import { mayBeThere } from './choose.ts';
+import { LOOK_THERE, mayBeThere } from './choose.ts';
 import type { Delivery, Lane } from './lane.ts';
 
 /** Statuses in which nothing of a delivery is out and nothing of it took effect: people and replays may change it. */
@@ -51,8 +51,7 @@ const nothing = (why: string): Revising => ({ do: 'nothing', why });
 export function replay(met: Met, replayed: Replayed): Revising {
   const { lane, delivery, declaration, newer } = met;
   if (lane.doubt !== null) return nothing('a request of this record is open or in doubt');
-  if (mayBeThere(delivery))
-    return nothing('it may be at the target since before the restore: look there, then resolve or retry it');
+  if (mayBeThere(delivery)) return nothing(LOOK_THERE);
   if (WAITING.has(delivery.status)) {
     if (replayed.same) return nothing(`its content is the same, and it is ${delivery.status}: retry it`);
     if (delivery.reversed && replayed.kind === 'ignored')
@@ -70,9 +69,10 @@ export function replay(met: Met, replayed: Replayed): Revising {
   return nothing('it was posted: only a reversal could change that');
 }
 
-/** A person corrects what is to be sent. */
+/** A person corrects what is to be sent. What may be there already is not sent in other words before somebody has looked. */
 export function edit({ lane, delivery }: Met): Revising {
   if (lane.doubt !== null) return nothing('a request of this record is open or in doubt: resolve it first');
+  if (mayBeThere(delivery)) return nothing(LOOK_THERE);
   if (!WAITING.has(delivery.status))
     return nothing(`it is ${delivery.status}: only what waits, is held, parked or dead can be edited`);
   if (delivery.kind === 'withdraw') return nothing('it takes something back: there is no document to edit');

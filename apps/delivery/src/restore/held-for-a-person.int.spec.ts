@@ -48,14 +48,32 @@ describe('a state that may be at the target since before a restore', () => {
     expect(await w.status(first)).toBe('HELD_REVIEW');
   });
 
-  it('is sent as its newest version when the person says that it is not there', async () => {
+  it('is neither corrected nor cancelled before somebody has said what became of it: what goes out next would be a second one', async () => {
+    const w = await at.world();
+    const first = await held(w);
+    const second = await w.send({ document: 'task', version: 2 });
+    await at.run(w);
+    orders = await order(w);
+    const refused = { status: 'refused', result: { reason: expect.stringMatching(/may be at the target.*resolve/) } };
+    expect(await orders.on(first, 'edit', { body: '{"a":5}' })).toMatchObject(refused);
+    expect(await orders.on(first, 'cancel')).toMatchObject(refused);
+    await rests(w);
+    expect(await w.status(first)).toBe('HELD_REVIEW');
+    expect(await w.status(second)).toBe('PENDING');
+    expect(w.target.applied).toEqual([]);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['retry', {}],
+    ['resolve', { as: 'not-applied' }],
+  ])('is sent as its newest version when the person says by %s that it is not there', async (kind, more) => {
     const w = await at.world();
     const first = await held(w);
     const second = await w.send({ document: 'task', version: 2 });
     await at.run(w);
     await rests(w);
     orders = await order(w);
-    expect(await orders.on(first, 'retry')).toMatchObject({ status: 'done' });
+    expect(await orders.on(first, kind, more)).toMatchObject({ status: 'done' });
     await becomes(w, second, 'DELIVERED');
     await becomes(w, first, 'RESOLVED_SUPERSEDED');
     expect(w.target.applied.map(({ operation, body }) => [operation, body])).toEqual([['create', '{"a":2}']]);
