@@ -125,6 +125,50 @@ describe('orders of people', () => {
     await orders.stop();
   });
 
+  it('leaves each flow as its last order says when several processes execute what has waited', async () => {
+    const w = await at.world();
+    const flows = Array.from({ length: 60 }, (_, n) => `${w.connection.name}-flow-${n}`);
+    await w.database.query(`insert into flow_state (flow, state) select unnest($1::text[]), 'paused'`, [flows]);
+    await w.database.query(
+      `insert into command (stage, kind, target, actor, reason, due_at)
+       select 'delivery', kind, json_build_object('flow', flow), 'ada', 'because', now() - interval '1 hour' + n * interval '1 ms' + after
+         from unnest($1::text[]) with ordinality as f(flow, n), (values ('resume', interval '0'), ('pause', '100 us')) as k(kind, after)`,
+      [flows],
+    );
+    const processes = await Promise.all([order(w), order(w)]);
+    await until('all are answered', async () => {
+      const waiting = await w.database.query(`select 1 from command where status = 'waiting'`);
+      return waiting.length === 0;
+    });
+    await Promise.all(processes.map((each) => each.stop()));
+    const running = `select flow from flow_state where state = 'running' and flow = any($1::text[])`;
+    expect(await w.database.query(running, [flows])).toEqual([]);
+  });
+
+  it('has another process go on with the orders of one that dies while it executes one', async () => {
+    const w = await at.world();
+    const flow = `${w.connection.name}-flow`;
+    await w.database.query('create sequence tries');
+    await w.database.query(
+      `create function hangs() returns trigger language plpgsql as 'begin if nextval(''tries'') = 1 then perform pg_sleep(60); end if; return null; end'`,
+    );
+    await w.database.query('create trigger hangs after update on command for each row execute function hangs()');
+    const processes = [await order(w), await order(w)] as const;
+    const first = await processes[0].put('pause', { flow });
+    const killed = await until('one executes it', async () => {
+      const [sleeping] = await w.database.query<{ pid: number }>(
+        `select pid from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()`,
+      );
+      return sleeping;
+    });
+    const second = await processes[0].put('resume', { flow: `${flow}-other` });
+    await w.database.query('select pg_terminate_backend($1)', [killed.pid]);
+    expect(await processes[1].answer(first)).toMatchObject({ status: 'done' });
+    expect(await processes[1].answer(second)).toMatchObject({ status: 'done' });
+    await w.database.query('drop function hangs cascade');
+    await Promise.all(processes.map((each) => each.stop()));
+  });
+
   it('loses no event that is taken in and looked at while its flow is being resumed', async () => {
     const w = await at.running();
     const orders = await order(w);

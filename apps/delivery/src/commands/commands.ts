@@ -20,10 +20,19 @@ export interface CommandsOptions {
   statesChanged(): void;
 }
 
-/** Oldest first: people expect their orders in the order they gave them. One in parts stands behind what came meanwhile. */
+/**
+ * One process at a time, over all of them: else a `resume` and the `pause` that was ordered after it meet in two of them. Who does not get it
+ * leaves the work to the other. It ends with the transaction: at once when the executor dies, and within 10 s when it is frozen or cut off.
+ */
+const TAKE_TURN = `select pg_try_advisory_xact_lock(hashtextextended('crossdock orders of delivery', 0)) as ours,
+  set_config('idle_in_transaction_session_timeout', '10s', true)`;
+/**
+ * Oldest first: people expect their orders in the order they gave them. One in parts stands behind what came meanwhile. One that a process
+ * of an older version executes, which takes no turns, is waited for and not passed over.
+ */
 const NEXT = `select id, kind, target, actor, reason, result from command
   where stage = 'delivery' and status = 'waiting' and due_at <= clock_timestamp()
-  order by due_at, id limit 1 for update skip locked`;
+  order by due_at, id limit 1 for update`;
 const ANSWER = `update command set status = $2, result = $3, done_at = clock_timestamp() where id = $1
   returning pg_notify('crossdock_command_done', id::text)`;
 /** Refused after it was rolled back, so another process may have been first. What a replay sent through in its earlier parts stays said. */
@@ -68,7 +77,7 @@ export class Commands {
     }
   }
 
-  /** False when nothing waits. */
+  /** False when nothing waits, or another process has the turn. */
   async #next(): Promise<boolean> {
     const { database, store, targets, schemas } = this.#options;
     let settled: Settled[] = [];
@@ -76,7 +85,10 @@ export class Commands {
     let inHand: Order | undefined;
     const work = async (tx: Transaction): Promise<boolean> => {
       settled = [];
-      const [order] = await tx.query<Order>(NEXT);
+      inHand = undefined;
+      const [turn] = await tx.query<{ ours: boolean }>(TAKE_TURN);
+      if (!turn!.ours) return false;
+      const [order] = await tx.query<Order>(NEXT); // a statement of its own: it must see what the one before us did
       inHand = order;
       if (order === undefined) return false;
       const context = { tx, store, targets, order, settled, statesChanged: () => void (states = true) };
