@@ -125,6 +125,38 @@ describe('orders of people', () => {
     await orders.stop();
   });
 
+  it('begins no request of a flow once its pause is done, not of what is in hand either, and all of them when it is resumed', async () => {
+    const w = await at.running({ budget: { concurrency: 8, requestsPerMinute: 600 } });
+    const orders = await order(w);
+    const flow = `${w.connection.name}-flow`;
+    const events = await Promise.all(Array.from({ length: 30 }, (_, n) => w.send({ flow, key: `k${n}` })));
+    await until('the rate is used up', () => w.target.applied.length >= 10);
+    expect(await orders.place('pause', { flow })).toMatchObject({ status: 'done' });
+    const [paused] = await w.database.query<{ at: Date }>('select clock_timestamp() as at');
+    const other = await w.send({ key: 'other' });
+    await becomes(w, other, 'DELIVERED');
+    await rests(w);
+    const begun = `select 1 from attempt a join delivery d on d.id = a.delivery_id where d.flow = $1 and a.started_at > $2`;
+    expect(await w.database.query(begun, [flow, paused!.at])).toEqual([]);
+    await orders.place('resume', { flow });
+    for (const event of events) await becomes(w, event, 'DELIVERED');
+    expect(w.target.applied).toHaveLength(31);
+    await orders.stop();
+  });
+
+  it('finds out what became of a request of a paused flow that nobody answered', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const flow = `${w.connection.name}-flow`;
+    w.target.fault({ do: 'hang' });
+    const event = await w.send({ flow, document: 'salesOrder' });
+    await until('the request is out', () => w.target.open === 1);
+    expect(await orders.place('pause', { flow })).toMatchObject({ status: 'done' });
+    await becomes(w, event, 'DELIVERED');
+    expect(w.target.applied).toHaveLength(1);
+    await orders.stop();
+  });
+
   it('leaves each flow as its last order says when several processes execute what has waited', async () => {
     const w = await at.world();
     const flows = Array.from({ length: 60 }, (_, n) => `${w.connection.name}-flow-${n}`);

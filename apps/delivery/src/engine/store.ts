@@ -144,7 +144,7 @@ export class Store {
     return (field) => found.get(wordOf(waitsFor(field)));
   }
 
-  /** Writes attempt rows; what is missing from the answer had a stale token. */
+  /** Writes attempt rows but of paused flows; what is missing from the answer had a stale token. */
   begin(attempts: readonly BegunAttempt[]): Promise<BegunRow[]> {
     return this.database.query<BegunRow>(BEGIN_ATTEMPTS, [JSON.stringify(attempts), this.holder, this.leaseMs]);
   }

@@ -323,6 +323,7 @@ export class Worker {
           lane_id: String(work.lane.id),
           token: String(work.lane.token),
           delivery_id: String(work.delivery.id),
+          flow: work.delivery.flow,
           operation: request.operation,
           request_key: request.requestKey,
           target_id: request.targetId,
@@ -347,6 +348,7 @@ export class Worker {
         }
         // crashpoint delivery.after-attempt
         const numbers = new Map(begun.map((row) => [row.lane_id, row]));
+        const paused: Held[] = [];
         for (const item of group) {
           const { id, token } = item.work.lane;
           const row = numbers.get(id);
@@ -354,12 +356,16 @@ export class Worker {
           if (row?.token !== token) {
             this.#options.metrics.count('staleWrites', {});
             this.#done(item.work);
-          } else {
+          } else if (row.n === null) paused.push(item.work.lane);
+          else {
             this.#begun++;
             this.#ordered.delete(id);
             void this.#deliver(item, row.n, begunAt);
           }
         }
+        // due at once and not when the flow is resumed: whoever claims them decides anew, and puts them to sleep so that a resume wakes them
+        this.#busy -= paused.length;
+        await this.#giveBack(paused.map((lane) => ({ ...lane, dueMs: 0 }))).catch(() => {});
       }
     } catch (cause) {
       this.#options.log.warn({ err: cause }, `${this.name}: asking for the rate failed, trying again`);

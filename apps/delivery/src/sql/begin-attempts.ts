@@ -5,6 +5,7 @@ export interface BegunAttempt {
   lane_id: string;
   token: string;
   delivery_id: string;
+  flow: string;
   operation: string;
   request_key: string;
   target_id: string | null;
@@ -25,7 +26,8 @@ export interface BegunRow {
   lane_id: bigint;
   /** a process may have claimed a lane twice, the second time because its own lease was over: only one of the two begins */
   token: bigint;
-  n: number;
+  /** null: the flow was paused since the claim, nothing was written and the lane is still ours */
+  n: number | null;
 }
 
 /** Claimed or renewed just now. The two moments are drawn one after the other by one statement. */
@@ -34,23 +36,25 @@ const FRESH = "least(l.until, l.due_at) > clock_timestamp() + $3 * interval '1 m
 /**
  * Writes the attempt rows of $1 (JSON list of `BegunAttempt`) for holder $2 and renews those leases ($3 ms) that were not just
  * taken. Committed before any byte leaves; a row whose lane has another token by now is not written, and its lane is missing from
- * the answer. What a person ordered is used up by it. A write-back is noted with its hop count plus one, for the events it will cause at its source.
+ * the answer. A flow that was paused since the claim keeps back all but what is in doubt, as the claim does: that was begun before.
+ * What a person ordered is used up by it. A write-back is noted with its hop count plus one, for the events it will cause at its source.
  */
 export const BEGIN_ATTEMPTS: Statement = {
   name: 'delivery-begin-attempts',
   text: `
 with input as (
   select * from json_to_recordset($1::json) as x(
-    lane_id bigint, token bigint, delivery_id bigint, operation text, request_key text, target_id text, body text,
+    lane_id bigint, token bigint, delivery_id bigint, flow text, operation text, request_key text, target_id text, body text,
     body_of_revision boolean, request_hash text, content_hash text, absent boolean, revision integer, give_up_ms integer)
 ), mine as (
-  select x.* from input x join (
-    select id, token from lane where id = any(array(select lane_id from input)) and holder = $2 order by id for update
+  select x.*, l.doubt is null and x.flow = any(array(select flow from flow_state where state = 'paused')) as paused from input x join (
+    select id, token, doubt from lane where id = any(array(select lane_id from input)) and holder = $2 order by id for update
   ) l on l.id = x.lane_id and l.token = x.token where may_send()
 ), moved as (
   update delivery d set status = 'IN_FLIGHT', attempts = attempts + 1, attempt_n = attempt_n + 1, changed_at = clock_timestamp()
     from mine m
-   where d.id = m.delivery_id and d.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'HELD_PERIOD', 'PARKED') and d.revision = m.revision
+   where d.id = m.delivery_id and not m.paused
+     and d.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'HELD_PERIOD', 'PARKED') and d.revision = m.revision
   -- with all that the statements below need: they join nothing that another one returned (see SETTLE)
   returning d.id, d.attempt_n, d.key, d.hop_count, d.event_type, m.*
 ), leased as (
@@ -73,5 +77,6 @@ with input as (
          decode(content_hash, 'hex'), token, $2, clock_timestamp() + give_up_ms * interval '1 ms'
     from moved
 )
-select lane_id, token, attempt_n as n from moved`,
+select lane_id, token, attempt_n as n from moved
+union all select lane_id, token, null from mine where paused`,
 };
