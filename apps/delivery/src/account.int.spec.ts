@@ -35,6 +35,20 @@ describe('the account of dead letters', () => {
     expect(await places()).toEqual([{ topic: 'crm.order.v1', partition: 3, offset: 17n }]);
   });
 
+  it.each<[string, Partial<StoredRecord>, Partial<StoredRecord>]>([
+    [
+      'another event',
+      { headers: { ...stood, ce_id: '11111111-1111-4111-8111-111111111111' } },
+      { headers: { ...stood, ce_id: '22222222-2222-4222-8222-222222222222' } },
+    ],
+    ['what says no event and has other bytes', { value: Buffer.from('poison') }, { value: Buffer.from('more of it') }],
+    ['what says no event and has no bytes', { value: Buffer.from('poison') }, { value: null }],
+  ])('keeps %s under the place where one stood before the topic was made anew', async (_, before, after) => {
+    for (const each of [before, after, after]) await storeDeadLetters(clone.database, [letter(stood, each)]);
+    const place = { topic: 'crm.order.v1', partition: 3, offset: 17n };
+    expect(await places()).toEqual([place, place]);
+  });
+
   it.each<[string, Record<string, string>]>([
     ['nothing', {}],
     ['a partition that is no number', { ...stood, dl_partition: 'three' }],

@@ -43,7 +43,10 @@ export async function storeUnrouted(database: Database, records: readonly Stored
   return refused;
 }
 
-/** Stores dead letters of any topic, whatever is in them: original bytes, headers, where they stood, who refused them and why. */
+/**
+ * Stores dead letters of any topic, whatever is in them: original bytes, headers, where they stood, who refused them and why. One that comes
+ * again is passed over; of two that stood at one place, before and after their topic was made anew, each is kept.
+ */
 export async function storeDeadLetters(database: Database, records: readonly StoredRecord[]): Promise<void> {
   const rows = records.map((record) => {
     const { headers } = record;

@@ -7,6 +7,7 @@ import { RelayShards0006 } from './migrations/0006-relay-shards.ts';
 import { LargeReplays0007 } from './migrations/0007-large-replays.ts';
 import { ClosedPeriods0008 } from './migrations/0008-closed-periods.ts';
 import { CheapDeliveries0009 } from './migrations/0009-cheap-deliveries.ts';
+import { DeadLettersOfTopicsMadeAnew0010 } from './migrations/0010-dead-letters-of-topics-made-anew.ts';
 
 /** In order. A new one goes at the end; what is released is never edited. */
 export const MIGRATIONS = [
@@ -19,4 +20,5 @@ export const MIGRATIONS = [
   LargeReplays0007,
   ClosedPeriods0008,
   CheapDeliveries0009,
+  DeadLettersOfTopicsMadeAnew0010,
 ];
