@@ -22,7 +22,9 @@ export interface CommandsOptions {
 
 /**
  * One process at a time, over all of them: else a `resume` and the `pause` that was ordered after it meet in two of them. Who does not get it
- * leaves the work to the other. It ends with the transaction: at once when the executor dies, and within 10 s when it is frozen or cut off.
+ * leaves the work to the other. It ends with the transaction: when the executor dies with the statement that the server is at (the longest
+ * wakes the lanes of a flow, 15 s a million), within 10 s when it is frozen or cut off. Turns by subject would let the others go on meanwhile,
+ * but a bind, a fill and a retry may all be about one record.
  */
 const TAKE_TURN = `select pg_try_advisory_xact_lock(hashtextextended('crossdock orders of delivery', 0)) as ours,
   set_config('idle_in_transaction_session_timeout', '10s', true)`;
