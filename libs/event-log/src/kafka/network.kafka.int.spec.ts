@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
-import type { StoredRecord } from '#contracts';
+import type { LogBatch, StoredRecord } from '#contracts';
 import { eventually, freshTopic, GOOD, judgeAppends, seeded, TcpProxy, text, unique } from '#testing';
 import { startKafkaBroker } from '../broker/start-kafka-broker.ts';
 import type { KafkaBroker } from '../broker/start-kafka-broker.ts';
@@ -221,4 +221,39 @@ describe('a network that fails between the producer and Kafka', () => {
       await reader.stop();
     }
   });
+
+  it('hands every record to a group of two, whatever is swallowed, reset and cut between them and Kafka', async () => {
+    const topic = await freshTopic(direct, { partitions: 6 });
+    const group = unique('reader');
+    const read = new Set<string>();
+    const members = [1, 2].map(() => new KafkaEventLog({ brokers: [through], sessionMs: 3_000 }));
+    for (const member of members) {
+      const handle = async ({ records }: LogBatch): Promise<void> =>
+        records.forEach(({ value }) => read.add(value!.toString()));
+      await (await member.subscribe({ group, topics: [topic], handle })).ready();
+    }
+    const random = seeded(27);
+    const faults = [
+      () => proxy.reset(),
+      () => void (proxy.toClient = { swallow: true }),
+      () => void (proxy.toServer = { swallow: true }),
+      () => void (proxy.toClient = { cutAfterBytes: random.below(4_000) }),
+      () => {
+        proxy.down = true;
+        proxy.reset();
+      },
+    ];
+    for (let round = 0; round < 2 * faults.length; round++) {
+      for (let times = random.below(3); times >= 0; times--) {
+        faults[(round + times) % faults.length]!();
+        await new Promise((resolve) => setTimeout(resolve, random.pick([20, 100, 500, 1_500])));
+        proxy.reset();
+        proxy.heal();
+      }
+      const keys = Array.from({ length: 30 }, (_, n) => `${round}: ${n}`);
+      await direct.append(keys.map((key) => text(topic, key, key)));
+      await eventually(() => keys.every((key) => read.has(key)), `all of round ${round} is read`);
+    }
+    await Promise.all(members.map((member) => member.close()));
+  }, 180_000);
 });
