@@ -27,6 +27,7 @@ describe('a network that fails between the producer and Kafka', () => {
   /** comes by the other listener */
   let direct: KafkaEventLog;
   let through: string;
+  const members: KafkaEventLog[] = [];
 
   beforeAll(async () => {
     const cache = join(process.cwd(), '.crossdock', 'kafka-jars');
@@ -42,6 +43,7 @@ describe('a network that fails between the producer and Kafka', () => {
   }, 120_000);
   afterAll(async () => {
     proxy?.heal();
+    await Promise.all(members.map((member) => member.close()));
     await log?.close();
     await direct?.close();
     await proxy?.close();
@@ -226,7 +228,7 @@ describe('a network that fails between the producer and Kafka', () => {
     const topic = await freshTopic(direct, { partitions: 6 });
     const group = unique('reader');
     const read = new Set<string>();
-    const members = [1, 2].map(() => new KafkaEventLog({ brokers: [through], sessionMs: 3_000 }));
+    members.push(...[1, 2].map(() => new KafkaEventLog({ brokers: [through], sessionMs: 3_000 })));
     for (const member of members) {
       const handle = async ({ records }: LogBatch): Promise<void> =>
         records.forEach(({ value }) => read.add(value!.toString()));
@@ -254,6 +256,5 @@ describe('a network that fails between the producer and Kafka', () => {
       await direct.append(keys.map((key) => text(topic, key, key)));
       await eventually(() => keys.every((key) => read.has(key)), `all of round ${round} is read`);
     }
-    await Promise.all(members.map((member) => member.close()));
   }, 180_000);
 });
