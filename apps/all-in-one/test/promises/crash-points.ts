@@ -36,6 +36,9 @@ export const CRASH_POINTS = {
 } as const;
 export type CrashPoint = keyof typeof CRASH_POINTS;
 
+/** Passed once in the life of a process: it leads until it dies. */
+export const PASSED_ONCE: ReadonlySet<CrashPoint> = new Set(['relay.after-lease']);
+
 /** The rows that dying at these is a case of. */
 export const casesOf = (points: readonly CrashPoint[]): string[] =>
   [...new Set(points.flatMap((point) => CRASH_POINTS[point].rows.split(' ')))].sort();

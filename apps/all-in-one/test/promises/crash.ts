@@ -1,6 +1,6 @@
 import { seeded, type Crash } from '#testing';
 import { until } from '../support/product.ts';
-import { CRASH_POINTS, IN_FLIGHT, type CrashPoint } from './crash-points.ts';
+import { CRASH_POINTS, IN_FLIGHT, PASSED_ONCE, type CrashPoint } from './crash-points.ts';
 import type { World } from './world.ts';
 
 /** Which of them this world passes: a process that reads one kind of log never commits to the other. */
@@ -27,7 +27,8 @@ export async function crashAtEach(world: World, crashes: readonly Crash[], seed:
   const [part] = world.parts;
   const did: string[] = [];
   for (const crash of crashes) {
-    const nth = crash.nth ?? (random.chance(0.5) ? 1 : 1 + random.below(4));
+    const first = PASSED_ONCE.has(crash.point as CrashPoint) || random.chance(0.5);
+    const nth = crash.nth ?? (first ? 1 : 1 + random.below(4));
     await part!.kill();
     part!.startToDie(world.changes({ crashes: [{ ...crash, nth }] }));
     await until(
