@@ -12,6 +12,20 @@ const without = <T>(list: readonly T[], gone: T): T[] => list.filter((each) => e
 const counted = (history: History): History => ({ ...history, counts: countsOf(history.reports) });
 const laneOf = (history: History, { document, key }: WitnessedEffect): WitnessedEffect[] =>
   history.effects.filter((effect) => effect.document === document && effect.key === key);
+/** One effect of this kind takes place again. */
+const again =
+  (operation: WitnessedEffect['operation']): Mutation =>
+  (history, at) => {
+    const twice = one(
+      history.effects.filter((effect) => effect.operation === operation),
+      at,
+    );
+    if (twice === undefined) return undefined;
+    return {
+      ...history,
+      effects: history.effects.flatMap((each) => (each === twice ? [each, { ...each, at: 'again' }] : [each])),
+    };
+  };
 
 const MUTATIONS: Readonly<Record<string, { shows: AnomalyClass; mutate: Mutation }>> = {
   'an effect and its repeats vanish': {
@@ -36,18 +50,7 @@ const MUTATIONS: Readonly<Record<string, { shows: AnomalyClass; mutate: Mutation
   },
   'a document is created twice': {
     shows: 'DUP',
-    mutate: (history, at) => {
-      const again = one(
-        history.effects.filter(({ operation }) => operation === 'create'),
-        at,
-      );
-      return (
-        again && {
-          ...history,
-          effects: history.effects.flatMap((each) => (each === again ? [each, { ...each, at: 'again' }] : [each])),
-        }
-      );
-    },
+    mutate: again('create'),
   },
   'a posting is not taken back': {
     shows: 'DUP',
@@ -61,18 +64,7 @@ const MUTATIONS: Readonly<Record<string, { shows: AnomalyClass; mutate: Mutation
   },
   'a posting is taken back twice': {
     shows: 'DUP',
-    mutate: (history, at) => {
-      const again = one(
-        history.effects.filter(({ operation }) => operation === 'reverse'),
-        at,
-      );
-      return (
-        again && {
-          ...history,
-          effects: history.effects.flatMap((each) => (each === again ? [each, { ...each, at: 'again' }] : [each])),
-        }
-      );
-    },
+    mutate: again('reverse'),
   },
   'what was withdrawn stands and is called ignored': {
     shows: 'LIE',
