@@ -126,7 +126,7 @@ describe('orders of people', () => {
   });
 
   it('begins no request of a flow once its pause is done, not of what is in hand either, and all of them when it is resumed', async () => {
-    const w = await at.running({ budget: { concurrency: 8, requestsPerMinute: 600 } });
+    const w = await at.running({ budget: { concurrency: 8, requestsPerMinute: 600, dailyQuota: 1_000 } });
     const orders = await order(w);
     const flow = `${w.connection.name}-flow`;
     const events = await Promise.all(Array.from({ length: 30 }, (_, n) => w.send({ flow, key: `k${n}` })));
@@ -141,6 +141,9 @@ describe('orders of people', () => {
     await orders.place('resume', { flow });
     for (const event of events) await becomes(w, event, 'DELIVERED');
     expect(w.target.applied).toHaveLength(31);
+    // nor is any counted that did not take place
+    const used = 'select quota_used from connection_state where connection = $1';
+    expect(await w.database.query(used, [w.connection.name])).toEqual([{ quota_used: 31 }]);
     await orders.stop();
   });
 

@@ -64,9 +64,9 @@ export class Budget {
     return { granted, nextMs: none ? this.#resetsAt - performance.now() : nextMs };
   }
 
-  /** Counts requests that take place in any case. */
+  /** Counts requests that take place in any case; fewer than none: so many of those that were granted do not. */
   async charge(count: number): Promise<void> {
-    if (this.limited) await this.#ask(count, null, true);
+    if (this.limited && count !== 0) await this.#ask(count, null, true);
   }
 
   async #ask(want: number, upTo: number | null, charged: boolean): Promise<PermitRow> {

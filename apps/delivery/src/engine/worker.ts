@@ -365,6 +365,7 @@ export class Worker {
         }
         // due at once and not when the flow is resumed: whoever claims them decides anew, and puts them to sleep so that a resume wakes them
         this.#busy -= paused.length;
+        await this.#budget.charge(-paused.length).catch(() => {});
         await this.#giveBack(paused.map((lane) => ({ ...lane, dueMs: 0 }))).catch(() => {});
       }
     } catch (cause) {

@@ -12,7 +12,8 @@ export interface PermitRow {
 /**
  * Asks for $2 requests of connection $1: how many may begin now. $3 requests per minute are configured (null: no limit), and
  * what the target throttled us to goes before it; up to $4 of the day may be used (null: no quota), a day of zone $5. With $6
- * the requests take place in any case (a probe, a look that belongs to a request) and are only counted.
+ * the requests take place in any case (a probe, a look that belongs to a request) and are only counted; a negative number gives
+ * back what was granted.
  *
  * A second's worth may go at once; evenly spaced otherwise rather than a window per minute, which lets twice the rate through
  * at its border.
@@ -36,7 +37,7 @@ with before as (
 ), written as (
   update connection_state c
      set rate_at = case when g.rate is null then c.rate_at else g.base + g.n * g.spacing * interval '1 ms' end,
-         quota_used = g.used + g.n, quota_resets_at = g.resets_at
+         quota_used = greatest(0, g.used + g.n), quota_resets_at = g.resets_at
     from granted g where c.connection = g.connection
   returning c.rate_at, c.quota_used
 )
