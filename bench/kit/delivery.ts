@@ -12,11 +12,16 @@ import { freePort } from './port.ts';
 import { say } from './report.ts';
 
 export const ROUNDS = 3;
-export const LATENCY_MS = 50;
 const KEYS = 1_000;
 const EVENTS = 60_000;
-/** what the connection allows at once; a peer has no such setting and takes what its design allows */
-const CONCURRENCY = 256;
+
+export interface Condition {
+  /** the ERP answers after this */
+  latencyMs: number;
+  /** what the connection allows at once; a peer has no such setting and takes what its design allows */
+  concurrency: number;
+}
+export const QUICK: Condition = { latencyMs: 50, concurrency: 256 };
 /** a peer that has not finished by then is judged by what it has delivered so far; ours delivers all: it takes in ahead of sending */
 const WINDOW_MS = 12_000;
 /** 1 KiB on the wire */
@@ -34,14 +39,14 @@ export interface DeliveryBench {
   close(): Promise<void>;
 }
 
-export const SETUP = [
-  `${EVENTS.toLocaleString('en')} documents of 1 KiB over ${KEYS.toLocaleString('en')} keys in 12 partitions of a real Kafka, each to be POSTed once to an ERP that answers after ${LATENCY_MS} ms`,
-  `Crossdock: the delivery stage as a process, PostgreSQL 18 beside it, connection with concurrency ${CONCURRENCY}, every document counts`,
+export const setupOf = ({ latencyMs, concurrency }: Condition): string[] => [
+  `${EVENTS.toLocaleString('en')} documents of 1 KiB over ${KEYS.toLocaleString('en')} keys in 12 partitions of a real Kafka, each to be POSTed once to an ERP that answers after ${latencyMs} ms`,
+  `Crossdock: the delivery stage as a process, PostgreSQL 18 beside it, connection with concurrency ${concurrency}, every document counts`,
   `rate: answers of the ERP per second from its first request until all are delivered, of a peer for ${WINDOW_MS / 1000} s at most; ${ROUNDS} rounds, alternating, medians`,
 ];
 
 /** PostgreSQL, Kafka with the documents, and the ERP. */
-export async function openDeliveryBench(): Promise<DeliveryBench> {
+export async function openDeliveryBench({ latencyMs, concurrency }: Condition): Promise<DeliveryBench> {
   const dir = mkdtempSync(join(tmpdir(), 'crossdock-bench-'));
   chmodSync(dir, 0o755);
   const server = await startEmbeddedPostgres({ dataDir: dir });
@@ -51,11 +56,11 @@ export async function openDeliveryBench(): Promise<DeliveryBench> {
     heap: '1g',
     cache: join(packageRoot(), '.crossdock', 'kafka-jars'),
   });
-  const erp = await startErp(LATENCY_MS);
+  const erp = await startErp(latencyMs);
   const topic = 'peer.documents.v1';
   await fill(broker.brokers, topic);
   const home = join(dir, 'home');
-  writeHome(home, erp.url);
+  writeHome(home, erp.url, concurrency);
 
   const measured = async (command: PeerCommand, windowMs: number): Promise<Delivered> => {
     await erp.reset();
@@ -106,7 +111,7 @@ export async function openDeliveryBench(): Promise<DeliveryBench> {
 const connectionOf = (round: number): string => `erp-${round}`;
 
 /** One home per round: each knows one connection, so that a round finds nothing of another. */
-function writeHome(home: string, url: string): void {
+function writeHome(home: string, url: string, concurrency: number): void {
   for (let round = 0; round < ROUNDS; round++) {
     const folder = join(home, String(round));
     writeDeep(
@@ -116,7 +121,7 @@ tenant: t
 connections:
   ${connectionOf(round)}:
     connector: rest
-    budget: { concurrency: ${CONCURRENCY} }
+    budget: { concurrency: ${concurrency} }
     timeout: 30s
     allowPrivate: true
     settings:

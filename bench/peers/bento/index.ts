@@ -1,4 +1,4 @@
-import { openDeliveryBench, ROUNDS, SETUP, type DeliveryBench } from '../../kit/delivery.ts';
+import { openDeliveryBench, QUICK, ROUNDS, setupOf, type DeliveryBench } from '../../kit/delivery.ts';
 import type { Delivered } from '../../kit/erp.ts';
 import { fromGo, recipe } from '../../kit/install.ts';
 import { median, printReport, type Report } from '../../kit/report.ts';
@@ -11,7 +11,7 @@ type Mode = 'ordered' | 'unordered';
  */
 export default async function run(): Promise<Report> {
   const binary = await fromGo('bento');
-  const bench = await openDeliveryBench();
+  const bench = await openDeliveryBench(QUICK);
   const ours: Delivered[] = [];
   const theirs: Record<Mode, Delivered[]> = { ordered: [], unordered: [] };
   try {
@@ -25,7 +25,10 @@ export default async function run(): Promise<Report> {
   }
   const rates = (runs: readonly Delivered[]): number[] => runs.map(({ perSecond }) => perSecond);
   const report: Report = {
-    setup: [...SETUP, 'Bento 1.5.0: input kafka with checkpoint_limit 1, or kafka_franz with max_in_flight 256'],
+    setup: [
+      ...setupOf(QUICK),
+      'Bento 1.5.0: input kafka with checkpoint_limit 1, or kafka_franz with max_in_flight 256',
+    ],
     comparisons: [
       {
         figure: 'delivered',

@@ -1,4 +1,4 @@
-import { openDeliveryBench, ROUNDS, SETUP, type DeliveryBench } from '../../kit/delivery.ts';
+import { openDeliveryBench, QUICK, ROUNDS, setupOf, type DeliveryBench } from '../../kit/delivery.ts';
 import type { Delivered } from '../../kit/erp.ts';
 import { fromMaven, recipe } from '../../kit/install.ts';
 import { printReport, type Report } from '../../kit/report.ts';
@@ -11,7 +11,7 @@ const PARTITIONS = 12;
  */
 export default async function run(): Promise<Report> {
   const classPath = await fromMaven('camel');
-  const bench = await openDeliveryBench();
+  const bench = await openDeliveryBench(QUICK);
   const ours: Delivered[] = [];
   const theirs: Delivered[] = [];
   try {
@@ -24,7 +24,7 @@ export default async function run(): Promise<Report> {
   }
   const report: Report = {
     setup: [
-      ...SETUP,
+      ...setupOf(QUICK),
       `Camel 4.14.0: camel-main, camel-kafka with ${PARTITIONS} consumers, camel-http with 256 connections, dead letter channel after 3 redeliveries`,
     ],
     comparisons: [
