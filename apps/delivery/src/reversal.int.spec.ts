@@ -123,6 +123,48 @@ describe('a fact whose newer versions take the older posting back', () => {
     expect(w.target.applied).toHaveLength(1);
   });
 
+  it('reverses what stands and not what is taken back already, where no answer says an id', async () => {
+    const w = await at.running();
+    const declaration = w.target.documents.get('receipt')!;
+    w.target.documents.set('receipt', {
+      ...declaration,
+      operations: new Set(['write', 'reverse']),
+      repeatIsSafe: { write: 'by-idempotency-key', reverse: 'by-idempotency-key' },
+    });
+    const nothingSaid = { do: 'answer', result: { outcome: 'done', httpStatus: 204 } } as const;
+    w.target.fault(nothingSaid, ({ operation }) => operation === 'write', 99);
+    for (const version of [1, 2, 3]) {
+      w.target.findAnswer = { found: 'one', targetId: `P${version}`, requestKeyMatches: true, evidence: 'GET' };
+      await becomes(w, await w.send({ document: 'receipt', version, body: entry(`${version}`) }), 'DELIVERED');
+    }
+    const sent = w.target.requests.map(({ operation, targetId }) => [operation, targetId ?? null]);
+    expect(sent.filter(([operation]) => operation === 'reverse')).toEqual([
+      ['reverse', 'P1'],
+      ['reverse', 'P2'],
+    ]);
+  });
+
+  it('asks for the id of what a person posted, where its reversal has to name it', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const receipt = (version: number): Promise<string> =>
+      w.send({ document: 'receipt', version, body: entry(`${version}`) });
+    await becomes(w, await receipt(1), 'DELIVERED');
+    const refusal = { outcome: 'rejected', errorClass: 'VALUE', message: 'no', httpStatus: 422 } as const;
+    w.target.fault({ do: 'answer', result: refusal }, ({ operation }) => operation === 'create');
+    const second = await receipt(2);
+    await becomes(w, second, 'DEAD');
+    expect(await orders.on(second, 'resolve', { as: 'applied' })).toMatchObject({
+      status: 'refused',
+      result: { reason: expect.stringContaining('targetId') },
+    });
+    expect(await orders.on(second, 'resolve', { as: 'applied', targetId: 'BYHAND' })).toMatchObject({ status: 'done' });
+    await becomes(w, await receipt(3), 'DELIVERED');
+    const reversed = w.target.requests.filter(({ operation }) => operation === 'reverse');
+    expect(reversed.map(({ targetId }) => targetId)).toEqual(['T1', 'BYHAND']);
+    await orders.stop();
+  });
+
   it('takes the word of a person for a reversal in doubt, and goes on with the posting', async () => {
     const w = await at.running({ retry: { ladderMs: [5], jitter: 0 } });
     await becomes(w, await invoice(w, 1, '10'), 'DELIVERED');

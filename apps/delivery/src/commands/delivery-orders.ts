@@ -1,4 +1,5 @@
 import type { DeliveryStatus, DocumentDeclaration, Operation } from '#contracts';
+import { knownId } from '../core/happened.ts';
 import { LOOK_THERE, mayBeThere } from '../core/choose.ts';
 import { settledAt, doubtsOf } from '../core/resolver.ts';
 import { WAITING } from '../core/revision.ts';
@@ -127,11 +128,13 @@ function applied({ lane, delivery, attempts, declaration }: Subject, targetId: s
   const doubt = doubtsOf(attempts).at(-1);
   const byHand = delivery.status === 'DEAD' || delivery.status === 'PARKED' || delivery.status === 'HELD_REVIEW';
   if (doubt === undefined && !byHand) return { refused: `it is ${delivery.status}: there is nothing to resolve` };
-  const id = targetId ?? lane.targetId ?? (declaration.idIsKey ? lane.key : null);
+  const id = targetId ?? knownId(lane, declaration) ?? (declaration.idIsKey ? lane.key : null);
   if (id === null && declaration.nature === 'state' && !declaration.operations.has('write'))
     return { refused: 'say the targetId: later versions of this record are updates of it' };
   const operation = doubt?.operation ?? handMade(delivery, declaration);
   const closes = doubt === undefined ? null : 'person';
+  if (id === null && operation !== 'reverse' && declaration.versions === 'reversal' && !declaration.reverseBySwap)
+    return { refused: 'say the targetId: a newer version, or a withdrawal, has to reverse it' };
   if (operation === 'reverse' && delivery.kind !== 'withdraw')
     return {
       changes: { status: 'PENDING', closes, operation, unposts: true, forgets: true, reversed: true },

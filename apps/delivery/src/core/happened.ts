@@ -1,7 +1,17 @@
-import type { WriteResult } from '#contracts';
+import type { DocumentDeclaration, WriteResult } from '#contracts';
 import { inDoubt } from './failed.ts';
+import type { Lane } from './lane.ts';
 import { base, type Context, type Settlement } from './settlement.ts';
 import { isUsableId } from './usable-id.ts';
+
+/**
+ * The id under which the target has the record. Of a fact only while it is posted: the cross-reference goes on naming what was
+ * taken back, and a posting that follows has an id of its own.
+ */
+export const knownId = (
+  { targetId, posted }: Pick<Lane, 'targetId' | 'posted'>,
+  { nature }: Pick<DocumentDeclaration, 'nature'>,
+): string | null => (nature === 'fact' && posted === null ? null : targetId);
 
 export function done(ended: Extract<WriteResult, { outcome: 'done' }>, context: Context): Settlement {
   const { declaration, lane, request } = context;
@@ -20,7 +30,8 @@ export function done(ended: Extract<WriteResult, { outcome: 'done' }>, context: 
   if (declaration.nature === 'state' && request.operation !== 'create' && isAnother(lane.targetId, targetId))
     return anotherRecord(ended, context);
   // what waits for this record needs its id: an upsert is repeated for it too, but only while nobody knows it
-  const idIsNeeded = request.operation === 'create' || (request.operation === 'write' && lane.targetId === null);
+  const idIsNeeded =
+    request.operation === 'create' || (request.operation === 'write' && knownId(lane, declaration) === null);
   if (idIsNeeded && targetId === null)
     return inDoubt(
       { outcome: 'in-doubt', errorClass: 'PARSE', message: 'the answer holds no id', httpStatus: ended.httpStatus },
@@ -83,7 +94,8 @@ function reversed(ended: Extract<WriteResult, { outcome: 'done' }>, context: Con
 
 /** Success learnt otherwise: a look that found it, or our own late answer. No new attempt. */
 export function happened(context: Context, targetId: string | null): Settlement {
-  const settled = done({ outcome: 'done', targetId: targetId ?? context.lane.targetId ?? undefined }, context);
+  const id = targetId ?? knownId(context.lane, context.declaration) ?? undefined;
+  const settled = done({ outcome: 'done', targetId: id }, context);
   if (settled.attempt?.doubt === 'open')
     return {
       ...base(context),

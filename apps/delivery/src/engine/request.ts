@@ -1,5 +1,6 @@
 import type { FindResult } from '#contracts';
 import type { Prepared } from '../core/lane.ts';
+import { knownId } from '../core/happened.ts';
 import { duplicate, settle } from '../core/outcome.ts';
 import type { Ended, Settlement } from '../core/settlement.ts';
 import { doubtsOf } from '../core/resolver.ts';
@@ -121,7 +122,7 @@ function idOf(found: FindResult | undefined): Parameters<typeof duplicate>[2] {
 /** An upsert that happened, of a record whose id nobody knows, and the answer does not say it: a look may. */
 function lacksId(ended: Ended, { lane, declaration }: Work, request: Prepared): boolean {
   if (ended.outcome !== 'done' || ended.targetId !== undefined) return false;
-  return request.operation === 'write' && lane.targetId === null && !declaration.idIsKey;
+  return request.operation === 'write' && knownId(lane, declaration) === null && !declaration.idIsKey;
 }
 
 function withId(ended: Ended, found: FindResult | undefined): Ended {
