@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { acceptHistory, readHistory } from '#db';
 import { EXIT, type Command, type Io } from '../io.ts';
 import { table } from '../commands/text.ts';
+import { forgetContent } from './forget-content.ts';
 import { leftOver, notTakenIn } from './left-over.ts';
 import { lookForAll, type Verdict } from './look.ts';
 import { isDoubted, makeReport, type Report } from './report.ts';
@@ -159,6 +160,7 @@ async function accept(at: Surroundings, io: Io, { json, holdUpdates, lookDays }:
   }
   const held = await hold(at.database, looked.unknowable, UNKNOWABLE);
   const updates = holdUpdates ? await hold(at.database, looked.updates, OLDER) : 0;
+  await forgetContent(at.database, at.targets);
   const generation = await acceptHistory(at.database, lookDays);
   if (json) io.out(JSON.stringify({ generation, held, updates, lookDays }));
   else {

@@ -200,6 +200,20 @@ describe('crossdock restore', () => {
     expect((await readHistory(clone.database)).lookUntil).toBe(null);
   });
 
+  it('takes nothing of a state for acknowledged any more, and facts for posted as they were', async () => {
+    const [state, fact] = [await waiting('held', 'salesOrder', true), await waiting('booked', 'entry')];
+    await clone.database.query(
+      `update lane set acknowledged = '\\x01' where id in (select lane_id from delivery where id = any($1))`,
+      [[state, fact]],
+    );
+    await acceptAll();
+    const kept = await clone.database.query<{ document: string }>(
+      `select document from lane where acknowledged is not null and id in (select lane_id from delivery where id = any($1))`,
+      [[state, fact]],
+    );
+    expect(kept).toEqual([{ document: 'entry' }]);
+  });
+
   it('holds updates too where it is told to', async () => {
     const bound = await waiting('bound', 'salesOrder', true);
     const fresh = await waiting('fresh', 'salesOrder');
