@@ -111,6 +111,48 @@ describe('orders of people', () => {
     await orders.stop();
   });
 
+  it('sends nothing more to another record once a person has said which one it is, and all of it to that one', async () => {
+    const w = await at.running({ retry: { ladderMs: [1_500, 1_500], jitter: 0 } });
+    const orders = await order(w);
+    const bind = (targetId: string) =>
+      orders.place('bind', { connection: w.connection.name, document: 'salesOrder', key: 't:e:r1', targetId });
+    await becomes(w, await w.send({ document: 'salesOrder', version: 1 }), 'DELIVERED');
+    w.target.fault({ do: 'not-sent' });
+    w.target.fault({ do: 'answer', result: { outcome: 'done', httpStatus: 204 } }, () => true, 9);
+    const second = await w.send({ document: 'salesOrder', version: 2 });
+    await becomes(w, second, 'RETRY_WAIT');
+    expect(await bind('RIGHT')).toMatchObject({ status: 'done' });
+    await becomes(w, second, 'DELIVERED');
+    await bind('OTHER');
+    await becomes(w, await w.send({ document: 'salesOrder', version: 3, body: { a: 2 } }), 'DELIVERED'); // as version 2
+    await bind('OTHER');
+    await becomes(w, await w.send({ document: 'salesOrder', version: 4, body: { a: 2 } }), 'SKIPPED_NOCHANGE');
+    expect(w.target.requests.slice(1).map(({ operation, targetId }) => [operation, targetId])).toEqual([
+      ['update', 'RIGHT'],
+      ['update', 'OTHER'],
+    ]);
+    await orders.stop();
+  });
+
+  it('fills in anew what the target refused, when a person tries it again', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const fill = (to: string) =>
+      orders.place('fill', { connection: w.connection.name, set: 'terms', values: { net30: to } });
+    await fill('WRONG');
+    w.target.fault({ do: 'answer', result: { outcome: 'rejected', errorClass: 'VALUE', message: 'no' } });
+    const open = [{ pointer: '/terms', values: { set: 'terms', from: 'net30' } }];
+    const event = await w.send({ body: { a: 1 }, headers: { open } });
+    await becomes(w, event, 'DEAD');
+    await fill('RIGHT');
+    expect(await orders.on(event, 'retry')).toMatchObject({ status: 'done', result: { revision: 2 } });
+    await becomes(w, event, 'DELIVERED');
+    expect(w.target.requests.map(({ body }) => body)).toEqual(['{"a":1,"terms":"WRONG"}', '{"a":1,"terms":"RIGHT"}']);
+    const [refused, sent] = w.target.requests;
+    expect(sent!.requestKey).not.toBe(refused!.requestKey);
+    await orders.stop();
+  });
+
   it('pauses and resumes a flow', async () => {
     const w = await at.running();
     const orders = await order(w);
@@ -270,7 +312,7 @@ describe('orders of people', () => {
   it('refuses an order that a mistake of ours keeps from being executed, and executes those that come after it', async () => {
     const w = await at.running();
     const orders = await order(w);
-    w.target.documents.has = () => {
+    w.target.documents.get = () => {
       throw new TypeError('documents is not what it was');
     };
     const { name } = w.connection;

@@ -82,6 +82,36 @@ describe('versions of a record', () => {
     expect(w.target.records('salesOrder', 't:e:r1')[0]!.cancelled).toBe(true);
   });
 
+  it('does not ignore the withdrawal of what the target said it has, before its id was known', async () => {
+    const w = await at.running();
+    w.target.put('salesOrder', 't:e:r1', 'T7');
+    w.target.findAnswer = { found: 'many', count: 2, evidence: 'GET' };
+    const first = await w.send({ document: 'salesOrder', version: 1 });
+    await becomes(w, first, 'PARKED');
+    w.target.findAnswer = undefined;
+    const gone = await w.send({ document: 'salesOrder', version: 2, kind: 'withdraw' });
+    await becomes(w, gone, 'DELIVERED');
+    await becomes(w, first, 'RESOLVED_SUPERSEDED');
+    expect(w.target.records('salesOrder', 't:e:r1')).toMatchObject([{ id: 'T7', cancelled: true }]);
+  });
+
+  it('holds the withdrawal of what the target said it has and does not show, until a person says that it is over', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    w.target.put('salesOrder', 't:e:r1', 'T7');
+    w.target.findAnswer = { found: 'none', evidence: 'GET' };
+    const first = await w.send({ document: 'salesOrder', version: 1 });
+    await becomes(w, first, 'PARKED');
+    const gone = await w.send({ document: 'salesOrder', version: 2, kind: 'withdraw' });
+    expect(await becomes(w, gone, 'HELD_REVIEW')).toMatchObject({
+      review: expect.stringContaining('does not show it'),
+    });
+    expect(await w.status(first)).toBe('PARKED');
+    await orders.on(gone, 'retry');
+    await becomes(w, gone, 'IGNORED');
+    await orders.stop();
+  });
+
   it('holds a withdrawal for review where the target has no cancel', async () => {
     const w = await at.running();
     await becomes(w, await w.send({ document: 'customer', version: 1 }), 'DELIVERED');

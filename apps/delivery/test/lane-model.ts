@@ -115,6 +115,7 @@ export class LaneModel {
       hopCount: 0,
       flowPaused: false,
       adopted: false,
+      saidToExist: false,
       reversed: false,
       deliveredRevision: null,
       attemptN: 0,

@@ -44,21 +44,23 @@ export async function bind({ tx, targets, order, settled }: OrderContext): Promi
     text(order.target, name),
   );
   if (!connection || !document || !key || !targetId) return refuse('connection, document, key and targetId are needed');
-  if (!targets.get(connection)?.documents.has(document))
-    return refuse(`${connection} has no document type ${document}`);
-  const [lane] = await tx.query<{ id: bigint; doubt: bigint | null }>(
-    `select id, doubt from lane where connection = $1 and document = $2 and key = $3 for update`,
+  const declaration = targets.get(connection)?.documents.get(document);
+  if (declaration === undefined) return refuse(`${connection} has no document type ${document}`);
+  const [lane] = await tx.query<{ id: bigint; doubt: bigint | null; target_id: string | null }>(
+    `select l.id, l.doubt, (select target_id from xref x where (x.connection, x.document, x.key) = (l.connection, l.document, l.key))
+       from lane l where connection = $1 and document = $2 and key = $3 for update`,
     [connection, document, key],
   );
   if (lane !== undefined && lane.doubt !== null)
     return refuse('a request of this record is open or in doubt: resolve it, with the targetId');
   const ids = await lockDependencies(tx, connection, [{ kind: 'reference', name: document, key }], true);
   await bindReference(tx, { connection, document, key, targetId }, order.actor);
-  // whoever prepared a create for it must decide anew
+  // whoever prepared a request for it must decide anew; and what the record of another id holds counts for nothing of this one
   if (lane !== undefined)
     await tx.query(
-      `update lane set token = token + 1, holder = null, until = null, due_at = clock_timestamp() where id = $1`,
-      [lane.id],
+      `update lane set token = token + 1, holder = null, until = null, due_at = clock_timestamp(),
+         acknowledged = case when $2 then null else acknowledged end where id = $1`,
+      [lane.id, declaration.nature === 'state' && lane.target_id !== null && lane.target_id !== targetId],
     );
   const woken = await releaseWaiters(tx, [...ids.values()]);
   settled.push({ recorded: new Set(), rows: [], woken: [...woken, connection] });

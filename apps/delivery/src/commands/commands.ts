@@ -5,8 +5,8 @@ import type { SchemaSet } from '#schema';
 import { Bell } from '../engine/signal.ts';
 import type { Settled, Store } from '../engine/store.ts';
 import { bind, fill, pause, resume } from './calm-orders.ts';
-import { cancel, onDelivery, resolveBy, retry } from './delivery-orders.ts';
-import { editBody } from './edit.ts';
+import { cancel, onDelivery, resolveBy } from './delivery-orders.ts';
+import { editBody, retryNow } from './edit.ts';
 import { refuse, type Answer, type Order, type OrderContext } from './order.ts';
 import { cancelReplay, replayEvents } from './replay.ts';
 
@@ -128,7 +128,7 @@ function execute(context: OrderContext, schemas: SchemaSet): Promise<Answer> {
   const of = (typeof target === 'object' && target !== null ? target : {}) as { as?: unknown; targetId?: unknown };
   switch (kind) {
     case 'retry':
-      return onDelivery(context, retry);
+      return retryNow(context);
     case 'cancel':
       return onDelivery(context, cancel);
     case 'resolve':

@@ -5,7 +5,7 @@ import { contentHashOf } from '../core/content.ts';
 import { edit } from '../core/revision.ts';
 import { REVIEWED } from '../sql/load.ts';
 import { REVISE, type NewRevision } from '../sql/revise.ts';
-import { lockSubject } from './delivery-orders.ts';
+import { lockSubject, onDelivery, retry } from './delivery-orders.ts';
 import { refuse, type Answer, type OrderContext } from './order.ts';
 
 /**
@@ -27,6 +27,27 @@ export async function editBody(context: OrderContext, schemas: SchemaSet): Promi
   const [made] = await tx.query<{ revision: number }>(REVISE, [
     delivery.id,
     JSON.stringify(revisionOf(writeExactJson(given), open, delivery.createOnly, order.id)),
+    true,
+  ]);
+  settled.push({ recorded: new Set(), rows: [], woken: [lane.connection] });
+  return { done: { deliveryId: String(delivery.id), status: 'PENDING', revision: made!.revision } };
+}
+
+/**
+ * Try again now. What the target refused, and what the document leaves open, may have been filled in otherwise since: then the bytes of
+ * its first attempt stand no longer, and it goes out as a new revision.
+ */
+export async function retryNow(context: OrderContext): Promise<Answer> {
+  const { tx, order, settled } = context;
+  const subject = await lockSubject(context);
+  if ('refused' in subject) return subject;
+  const { lane, delivery, attempts } = subject;
+  const { body, open, createOnly } = delivery;
+  const stands = body === null || open.length === 0 || attempts.at(-1)?.outcome !== 'rejected';
+  if (stands || 'refused' in retry(subject)) return onDelivery(context, retry);
+  const [made] = await tx.query<{ revision: number }>(REVISE, [
+    delivery.id,
+    JSON.stringify(revisionOf(body, open, createOnly, order.id)),
     true,
   ]);
   settled.push({ recorded: new Set(), rows: [], woken: [lane.connection] });

@@ -51,6 +51,8 @@ export interface Delivery {
   flowPaused: boolean;
   /** its create was told that the key exists: the id is bound, an update follows */
   adopted: boolean;
+  /** a withdrawal: the create of an older version, which is not finished, was told that the key exists */
+  saidToExist: boolean;
   /** facts: the reversal of what was posted before it is done, its own posting is not yet */
   reversed: boolean;
   /** what the target has of it, where a newer revision waits now */

@@ -24,8 +24,8 @@ export type Plan =
   /** over without a request; `effect` advances `applied` and supersedes older ones */
   | { do: 'finish'; status: Extract<DeliveryStatus, 'IGNORED' | 'SKIPPED_STALE' | 'SKIPPED_NOCHANGE'>; effect: boolean }
   | { do: 'review'; reason: string }
-  /** after a restore: whether there is something to withdraw */
-  | { do: 'look-before-withdrawal'; request: Prepared }
+  /** whether there is something to withdraw: a restore may have forgotten it, or the target has `said` that there is */
+  | { do: 'look-before-withdrawal'; request: Prepared; said: boolean }
   | { do: 'hold'; missing: Missing[] }
   | { do: 'fail'; errorClass: ErrorClass; message: string; stage: 'mapping' | 'delivery' }
   | { do: 'send'; request: Prepared };
@@ -91,11 +91,14 @@ const tainted = (lane: Lane, request: Prepared, now: Date): boolean =>
 function stateMarker({ lane, delivery, declaration, restore }: Given): Plan | undefined {
   if (delivery.kind !== 'withdraw') return undefined;
   const nothing = lane.targetId === null && lane.acknowledged === null;
-  if (nothing && !lane.cancelled && restore?.open) {
+  const said = delivery.saidToExist;
+  if (nothing && !lane.cancelled && (said || restore?.open)) {
     if (declaration.canFind)
-      return { do: 'look-before-withdrawal', request: prepare(delivery, 'cancel', null, null, '') };
+      return { do: 'look-before-withdrawal', request: prepare(delivery, 'cancel', null, null, ''), said };
+    if (said && !delivery.reviewed)
+      return { do: 'review', reason: 'withdrawn; the target said that it has the record, and cannot be asked for it' };
     // the window is open for a moment, too, where nobody could read whether it is
-    if (restore.stoppedMs !== undefined && !delivery.reviewed)
+    if (restore?.stoppedMs !== undefined && !delivery.reviewed)
       return {
         do: 'review',
         reason: 'withdrawn; it may be at the target since before the restore, and it cannot be asked',
@@ -153,7 +156,7 @@ function fact(given: Given, resolved: Ready): Plan {
  * new one follows. That it is done is written to the lane with its outcome, so no revision does it again.
  */
 function reverse({ lane, delivery, last, reversal }: Given): Plan {
-  if (last?.revision === delivery.version.revision && last.operation === 'reverse')
+  if (last?.revision === delivery.version.revision && last.operation === 'reverse' && isOf(lane.targetId, last))
     return { do: 'send', request: again(last) };
   if (reversal === undefined || !reversal.ok)
     return { do: 'review', reason: reversal?.reason ?? 'how to reverse what was posted is not known' };
@@ -165,7 +168,10 @@ function reverse({ lane, delivery, last, reversal }: Given): Plan {
   };
 }
 
-/** The bytes of the first attempt of a revision stand; only another operation makes new ones. */
+/** A person may have said meanwhile that it is another record: what was to be sent to the one of before is not sent again. */
+const isOf = (targetId: string | null, { targetId: of }: Attempt): boolean => of === null || of === targetId;
+
+/** The bytes of the first attempt of a revision stand; only another operation, or another record, makes new ones. */
 function frozen(
   delivery: Delivery,
   operation: Operation,
@@ -173,12 +179,13 @@ function frozen(
   resolved: Ready,
   last: Attempt | undefined,
 ): Prepared {
-  if (last !== undefined && last.revision === delivery.version.revision && last.operation === operation)
+  const to = operation === 'create' ? null : targetId;
+  if (last?.revision === delivery.version.revision && last.operation === operation && isOf(to, last))
     return again(last);
   return prepare(
     delivery,
     operation,
-    operation === 'create' ? null : targetId,
+    to,
     operation === 'create' ? resolved.create : resolved.content,
     resolved.contentHash,
   );

@@ -46,6 +46,7 @@ export const deliveryOf = (row: LoadedRow, id: bigint): Delivery => ({
   hopCount: row.hop_count,
   flowPaused: row.flow_paused,
   adopted: row.adopted,
+  saidToExist: row.said_to_exist,
   reversed: row.reversed,
   deliveredRevision: row.delivered_revision,
   attemptN: row.attempt_n,

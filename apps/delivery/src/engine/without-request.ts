@@ -94,7 +94,7 @@ async function handle(desk: Desk, work: Work): Promise<Sendable | void> {
       });
       return;
     case 'look-before-withdrawal':
-      return lookBeforeWithdrawal(desk, work, step.request);
+      return lookBeforeWithdrawal(desk, work, step);
     case 'look':
       return look(desk, work, again(step.attempt));
   }

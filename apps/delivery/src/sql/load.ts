@@ -35,6 +35,7 @@ export interface LoadedRow {
   hop_count: number;
   flow_paused: boolean;
   adopted: boolean;
+  said_to_exist: boolean;
   reversed: boolean;
   delivered_revision: number | null;
   attempt_n: number;
@@ -50,6 +51,10 @@ const LANE_AND_DELIVERY = `clock_timestamp() as now, l.id as lane_id, l.doubt, l
        d.next_attempt_at, d.error_class, d.review, d.reason, d.hop_count,
        exists (select 1 from flow_state f where f.flow = d.flow and f.state = 'paused') as flow_paused, d.adopted, d.reversed,
        d.delivered_revision, d.attempt_n,
+       d.kind = 'withdraw' and exists (
+         select 1 from attempt a where a.outcome = 'duplicate'
+            and a.delivery_id in (select o.id from delivery o where o.lane_id = l.id and o.${UNFINISHED})
+       ) as said_to_exist,
        r.body, r.open, r.create_only`;
 
 /** A row is wide: what is handed through a union is copied column by column. */
