@@ -11,6 +11,7 @@ import { clockLibrary } from './clock.ts';
 import { clockSteps, kafkaCrashes, kafkaCrashesRarely, newerVersion } from './server-troubles.ts';
 import type { Trouble } from './trouble.ts';
 import * as trouble from './troubles.ts';
+import { writtenBack } from './write-back.ts';
 import { startWorld, type World, type WorldOptions } from './world.ts';
 
 /** What `npm run promises` was told; scripts/promises.mjs. */
@@ -70,6 +71,13 @@ const late: Harm = {
   killed: false,
   do: (world, mine) => bookedLate(world, { seed: mine, orders: 1_000, afterMs: LATE_BY_FIVE_SECONDS.afterMs }),
 };
+/** In a world of its own: its records come from the sandbox CRM. */
+const thereAndBack: Harm = {
+  fault: 'written back to the CRM',
+  rows: 'F43-F48 F52 F60',
+  killed: true,
+  do: (world, mine, kills) => writtenBack(world, { seed: mine, kills }),
+};
 /** Tier C: what was sent and not answered can be neither repeated nor looked up. */
 const NEVER: WorldOptions = {
   home: [
@@ -100,6 +108,7 @@ const WORLDS: readonly { tiers: Tiers; options: WorldOptions; harms: readonly Ha
       .concat(everything)
       .map((each) => ({ ...each, fault: `${each.fault}, tier C` })),
   },
+  { tiers: 'A B', options: {}, harms: [thereAndBack] },
   { tiers: 'A B', options: LATE_BY_FIVE_SECONDS.options, harms: [late] },
 ];
 

@@ -49,7 +49,11 @@ export async function collectHistory(world: World): Promise<History & { reports:
 }
 
 /** Attempts are read where one version took effect more than once: there they have to account for it. */
-async function reportsOf(url: string, sent: readonly Version[], repeated: ReadonlySet<string>): Promise<Reported[]> {
+export async function reportsOf(
+  url: string,
+  sent: readonly Version[],
+  repeated: ReadonlySet<string>,
+): Promise<Reported[]> {
   const versions = new Map(sent.map((each) => [eventIdOf(each), each.version]));
   const reports: Reported[] = [];
   let after = '';

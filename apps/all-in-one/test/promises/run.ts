@@ -153,7 +153,7 @@ export async function run(world: World, options: RunOptions): Promise<RunResult>
 }
 
 /** How many rules of the plan have met a call, and how many calls. */
-async function applied(sandbox: string): Promise<{ rules: number; calls: number }> {
+export async function applied(sandbox: string): Promise<{ rules: number; calls: number }> {
   const { rules } = await getJson<{ rules: { applied: number }[] }>(`${sandbox}/faults`);
   return {
     rules: rules.filter((rule) => rule.applied > 0).length,
@@ -162,7 +162,7 @@ async function applied(sandbox: string): Promise<{ rules: number; calls: number 
 }
 
 /** Some process is killed, comes back, and a moment later the next one is. */
-async function killAtRandom(world: World, random: Seeded, kills: number): Promise<string[]> {
+export async function killAtRandom(world: World, random: Seeded, kills: number): Promise<string[]> {
   const did: string[] = [];
   for (let kill = 1; kill <= kills; kill++) {
     await wait(300 + random.below(1_200));
@@ -185,7 +185,7 @@ const holdsWithoutEnd = (reports: readonly Reported[]): Anomaly[] =>
     }));
 
 /** P7: nothing ends by itself and has to be started again. */
-const surprises = ({ parts }: World): Anomaly[] =>
+export const surprises = ({ parts }: World): Anomaly[] =>
   parts.flatMap(({ name, surprise }) =>
     surprise === undefined ? [] : [{ class: 'STUCK' as const, where: name, evidence: surprise }],
   );
