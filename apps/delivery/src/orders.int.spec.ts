@@ -153,6 +153,21 @@ describe('orders of people', () => {
     await orders.stop();
   });
 
+  it('tries what was refused again under a key of its own, where the target answers a key that it knows as before', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const refusal = { outcome: 'rejected', errorClass: 'VALUE', message: 'no such account' } as const;
+    w.target.fault({ do: 'answer', result: refusal });
+    const event = await w.send({ document: 'journalEntry' });
+    await becomes(w, event, 'DEAD');
+    const [refused] = w.target.requests;
+    w.target.fault({ do: 'answer', result: refusal }, ({ requestKey }) => requestKey === refused!.requestKey, 99);
+    await orders.on(event, 'retry');
+    await becomes(w, event, 'DELIVERED');
+    expect(w.target.applied).toMatchObject([{ body: refused!.body }]);
+    await orders.stop();
+  });
+
   it('pauses and resumes a flow', async () => {
     const w = await at.running();
     const orders = await order(w);

@@ -2,6 +2,7 @@ import type { OpenField } from '#contracts';
 import { findBadText, isJsonObject, parseExactJson, writeExactJson, type Json, type SchemaSet } from '#schema';
 import { hasPlace } from '../core/body.ts';
 import { contentHashOf } from '../core/content.ts';
+import { repeatWord } from '../core/resolver.ts';
 import { edit } from '../core/revision.ts';
 import { REVIEWED } from '../sql/load.ts';
 import { REVISE, type NewRevision } from '../sql/revise.ts';
@@ -34,17 +35,20 @@ export async function editBody(context: OrderContext, schemas: SchemaSet): Promi
 }
 
 /**
- * Try again now. What the target refused, and what the document leaves open, may have been filled in otherwise since: then the bytes of
- * its first attempt stand no longer, and it goes out as a new revision.
+ * Try again now. What the target refused goes out as a new revision where the request of before would be of no use: what the document leaves
+ * open may have been filled in otherwise since, and who knows our idempotency key answers it as it did then.
  */
 export async function retryNow(context: OrderContext): Promise<Answer> {
   const { tx, order, settled } = context;
   const subject = await lockSubject(context);
   if ('refused' in subject) return subject;
-  const { lane, delivery, attempts } = subject;
+  const { lane, delivery, attempts, declaration } = subject;
   const { body, open, createOnly } = delivery;
-  const stands = body === null || open.length === 0 || attempts.at(-1)?.outcome !== 'rejected';
-  if (stands || 'refused' in retry(subject)) return onDelivery(context, retry);
+  const last = attempts.at(-1);
+  const useless =
+    last?.outcome === 'rejected' &&
+    (open.length > 0 || repeatWord(declaration, last.operation) === 'by-idempotency-key');
+  if (body === null || !useless || 'refused' in retry(subject)) return onDelivery(context, retry);
   const [made] = await tx.query<{ revision: number }>(REVISE, [
     delivery.id,
     JSON.stringify(revisionOf(body, open, createOnly, order.id)),
