@@ -11,11 +11,12 @@ import { edit, replay, WAITING } from '../src/core/revision.ts';
 import { compareVersions } from '../src/core/version.ts';
 
 /**
- * How the next request goes. `late` lands after we gave up and before the settle time is over. After a crash the lane comes back at the
+ * How the next request goes. `unsaid` is `ok` with an answer that names no id. `late` lands after we gave up and before the settle time is over. After a crash the lane comes back at the
  * end of its lease, after `killed` at once, because somebody noticed.
  */
 export type Fate =
   | 'ok'
+  | 'unsaid'
   | 'applied-unanswered'
   | 'lost'
   | 'late'
@@ -41,6 +42,8 @@ const FINISHED = new Set([
 ]);
 
 interface Posted {
+  /** the target's own: of a state always the same, of a fact one for each posting */
+  id: string;
   content: string;
   /** with its revision, see `rank` */
   version: bigint;
@@ -67,8 +70,8 @@ export class LaneModel {
   readonly #landsWithinMs: number;
   readonly #attempts = new Map<bigint, Attempt[]>();
   readonly #wire: { at: number; request: Prepared; version: bigint }[] = [];
-  /** when the target first saw each request key */
-  readonly #seen = new Map<string, number>();
+  /** when the target first saw each request key, and the record that it made of it */
+  readonly #seen = new Map<string, { at: number; id: string }>();
   /** what a revision goes back to when it is dropped */
   readonly #delivered = new Map<bigint, Pick<Delivery, 'kind' | 'body' | 'version'>>();
   #revisions = 1;
@@ -264,6 +267,9 @@ export class LaneModel {
     switch (fate) {
       case 'ok':
         return { outcome: 'done', targetId: this.#apply(request, version) };
+      case 'unsaid':
+        this.#apply(request, version);
+        return { outcome: 'done' };
       case 'not-sent':
         return { outcome: 'retry', errorClass: 'CONNECTION', message: 'refused', notSent: true };
       case 'closed':
@@ -337,10 +343,11 @@ export class LaneModel {
   }
 
   #look(delivery: Delivery, request: Prepared, attempts: Attempt[], fate: Fate): void {
-    const found = this.#declaration.nature === 'state' ? this.records.length > 0 : this.#seen.has(request.requestKey);
-    const answer: FindResult = found
-      ? { found: 'one', targetId: 'T', requestKeyMatches: true, evidence: '' }
-      : { found: 'none', evidence: '' };
+    const id = this.#declaration.nature === 'state' ? this.records.at(-1)?.id : this.#seen.get(request.requestKey)?.id;
+    const answer: FindResult =
+      id === undefined
+        ? { found: 'none', evidence: '' }
+        : { found: 'one', targetId: id, requestKeyMatches: true, evidence: '' };
     const next = looked(answer, attempts, this.#declaration, this.#date());
     if (next.do === 'happened')
       this.#write(delivery, happened(this.#context(delivery, request, true), next.targetId), true);
@@ -398,10 +405,15 @@ export class LaneModel {
     const content = request.body!;
     const last = this.records.at(-1);
     const byKey = this.#declaration.repeatIsSafe[request.operation] === 'by-idempotency-key';
-    const seenAt = this.#seen.get(request.requestKey);
-    if (byKey && seenAt !== undefined && this.now < seenAt + (this.#declaration.keyLifetimeMs ?? Infinity)) return 'T';
-    this.#seen.set(request.requestKey, seenAt ?? this.now);
-    if (request.operation === 'reverse') return this.#reverse(content, version);
+    const seen = this.#seen.get(request.requestKey);
+    if (byKey && seen !== undefined && this.now < seen.at + (this.#declaration.keyLifetimeMs ?? Infinity))
+      return seen.id;
+    const id = this.#declaration.nature === 'state' ? 'T' : `T${this.records.length + 1}`;
+    this.#seen.set(request.requestKey, { at: seen?.at ?? this.now, id });
+    if (request.operation === 'reverse') {
+      this.#reverse(request, version);
+      return id;
+    }
     if (this.#declaration.versions === 'reversal' && this.#held() !== undefined)
       this.problems.push(`P2: version ${version} is posted beside another one`);
     if (last !== undefined && last.version > version && last.content !== content)
@@ -413,21 +425,23 @@ export class LaneModel {
     if (this.#declaration.nature === 'fact' && this.records.some(again))
       this.problems.push(`P2: version ${version} is posted twice`);
     const landed = {
+      id,
       content,
       version: last !== undefined && last.content === content && last.version > version ? last.version : version,
       requestKey: request.requestKey,
     };
     if (this.#declaration.nature === 'fact' || last === undefined) this.records.push(landed);
     else this.records[this.records.length - 1] = landed;
-    return 'T';
+    return id;
   }
 
-  #reverse(content: string, version: bigint): string {
+  #reverse({ body, targetId }: Prepared, version: bigint): void {
     const live = this.records.findLast(({ reversed }) => reversed !== true);
-    if (live === undefined || content !== REVERSES + live.content)
-      this.problems.push(`P2: version ${version} ${content}, and ${live?.content ?? 'nothing'} is posted`);
+    if (live === undefined || body !== REVERSES + live.content)
+      this.problems.push(`P2: version ${version} ${body}, and ${live?.content ?? 'nothing'} is posted`);
+    else if (this.#declaration.reverseBySwap === undefined && targetId !== live.id)
+      this.problems.push(`P2: version ${version} reverses ${targetId}, and ${live.id} is posted`);
     else live.reversed = true;
-    return 'T';
   }
 
   #date(): Date {

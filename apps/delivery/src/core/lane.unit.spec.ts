@@ -6,6 +6,7 @@ import { CUSTOMER, ENTRY, INVOICE, ORDER, PAYMENT, RECEIPT } from '../../test/me
 
 const FATES: readonly Fate[] = [
   'ok',
+  'unsaid',
   'applied-unanswered',
   'lost',
   'late',
@@ -55,6 +56,11 @@ function play(
   return model;
 }
 
+const WRITTEN: DocumentDeclaration = {
+  ...RECEIPT,
+  operations: new Set(['write', 'reverse']),
+  repeatIsSafe: { write: 'look-first', reverse: 'look-first' },
+};
 const KEYED = { create: 'by-idempotency-key', update: 'by-idempotency-key', cancel: 'by-idempotency-key' } as const;
 
 describe('a lane, whatever happens to its requests', () => {
@@ -65,6 +71,7 @@ describe('a lane, whatever happens to its requests', () => {
     ['fact looked up first', PAYMENT],
     ['fact with reversals by idempotency key', INVOICE],
     ['fact with reversals looked up first', RECEIPT],
+    ['fact with reversals that is written, and looked up first', WRITTEN],
     ['state by an idempotency key that ends', { ...ORDER, repeatIsSafe: KEYED, keyLifetimeMs: 900 }],
     ['fact by an idempotency key that ends', { ...ENTRY, versions: 'each', keyLifetimeMs: 900 }],
     ['fact with reversals by an idempotency key that ends', { ...INVOICE, keyLifetimeMs: 900 }],
