@@ -10,6 +10,8 @@ export const DEAD_LETTER_HEADERS = {
   offset: 'dl_offset',
   /** base64 of JSON `{ key, headers }`: what stood there, where the log does not take it */
   original: 'dl_original',
+  /** how large the value was, bytes, where the log does not take it: it stands at topic, partition and offset alone */
+  valueBytes: 'dl_value_bytes',
 } as const;
 
 const MAX_REASON = 1000;
@@ -44,6 +46,23 @@ export function bareDeadLetter({ headers, key, ...record }: LogRecord): LogRecor
     headers[name] === undefined || name === DEAD_LETTER_HEADERS.original ? [] : [[name, headers[name]] as const],
   );
   return { ...record, key: key.slice(0, MAX_KEY).toWellFormed(), headers: Object.fromEntries(own) };
+}
+
+/** The same bare one without its value, which says how large that was; people read the reason. */
+export function emptyDeadLetter(letter: LogRecord): LogRecord {
+  const { headers, ...bare } = bareDeadLetter(letter);
+  const { reason, topic, valueBytes } = DEAD_LETTER_HEADERS;
+  const bytes = String(letter.value?.length ?? 0);
+  const kept = `; its value of ${bytes} bytes is not kept here, ${headers[topic]} has it for its time`;
+  return {
+    ...bare,
+    value: null,
+    headers: {
+      ...headers,
+      [reason]: headers[reason]!.slice(0, MAX_REASON - kept.length).toWellFormed() + kept,
+      [valueBytes]: bytes,
+    },
+  };
 }
 
 function originalOf({ key, headers }: LogRecord): Record<string, string> {

@@ -63,4 +63,45 @@ describe('the dead letter of a record that others wrote', () => {
       [1, record.value, '7'],
     ]);
   }, 5_000);
+
+  it('goes without its value where that alone is too large, and says how large it was and where it stands', async () => {
+    const record = { ...stored('k', { ce_id: 'e' }), value: Buffer.alloc(3_000_000) };
+    const written: LogRecord[] = [];
+    const problems: string[] = [];
+    const stop = new AbortController();
+    const done = await handleUntilDone(
+      { topic: record.topic, partition: 3, records: [record], signal: stop.signal },
+      {
+        subscription: {
+          group: 'mapper',
+          handle: async ({ records }) => records.map((each) => ({ record: each, reason: 'broken', stage: 'mapper' })),
+          onProblem: ({ message }) => {
+            problems.push(message);
+            stop.abort(); // else the batch comes again without end
+          },
+        },
+        append: async (records) => {
+          for (const each of records) refuseUnfit(each, LIMIT);
+          written.push(...records);
+        },
+        lost: new AbortController().signal,
+      },
+    );
+    expect({ done, problems }).toEqual({ done: true, problems: [] });
+    expect(written).toEqual([
+      {
+        topic: 'crm.order.v1.dead-letter',
+        key: 'k',
+        value: null,
+        headers: {
+          dl_reason: 'broken; its value of 3000000 bytes is not kept here, crm.order.v1 has it for its time',
+          dl_stage: 'mapper',
+          dl_topic: 'crm.order.v1',
+          dl_partition: '3',
+          dl_offset: '7',
+          dl_value_bytes: '3000000',
+        },
+      },
+    ]);
+  }, 5_000);
 });

@@ -1,5 +1,5 @@
 import { RecordRefused, type EventLog, type LogBatch, type LogRecord, type Subscription } from '#contracts';
-import { bareDeadLetter, deadLetterRecord } from './dead-letter.ts';
+import { bareDeadLetter, deadLetterRecord, emptyDeadLetter } from './dead-letter.ts';
 import { isRefillMarker } from './refill.ts';
 
 const FIRST_PAUSE_MS = 50;
@@ -47,16 +47,21 @@ export async function handleUntilDone(all: LogBatch, { subscription, append, los
   return false;
 }
 
-/** One whose bytes grew when they were read as text, and which is too large for that, goes without them. */
+/**
+ * One that is too large goes without its headers, whose bytes grew when they were read as text; then without its value, which
+ * somebody wrote while the topic took more.
+ */
 async function appendAll(letters: readonly LogRecord[], append: EventLog['append']): Promise<void> {
-  const bare = new Set<LogRecord>();
+  const shortened = new Map<LogRecord, 'bare' | 'empty'>();
   for (let left = letters; ;) {
     try {
       return await append(left);
     } catch (error) {
-      if (!(error instanceof RecordRefused) || bare.has(error.record) || !left.includes(error.record)) throw error;
-      const shorter = bareDeadLetter(error.record);
-      bare.add(shorter);
+      if (!(error instanceof RecordRefused) || !left.includes(error.record)) throw error;
+      const already = shortened.get(error.record);
+      if (already === 'empty') throw error;
+      const shorter = already === 'bare' ? emptyDeadLetter(error.record) : bareDeadLetter(error.record);
+      shortened.set(shorter, already === 'bare' ? 'empty' : 'bare');
       left = left.map((record) => (record === error.record ? shorter : record));
     }
   }
