@@ -6,15 +6,24 @@ import { unpublishedSql } from '../status/unpublished.ts';
  * is seen only by looking for it: some seconds for a million events, so they run in the background at a twentieth of a
  * connection.
  *
- * Captured: every receipt has its captured row, and a captured row has an outbox row exactly when it is published.
+ * Captured: every receipt has its captured row, and a captured row has an outbox row exactly when it is published. Which ids
+ * the archive has dropped say the bounds of its partitions: they go whole, oldest first, and never the last one. As they are
+ * (`pg_partition_tree`), not as this snapshot saw them: one may be dropped before the statement has its lock.
  */
 const CAPTURED = `
+  with archive as (
+    select min(coalesce(
+      (regexp_match(pg_get_expr(child.relpartbound, child.oid), 'FROM \\(''?(\\d+)'))[1]::bigint, 0)) as begins
+    from pg_partition_tree('outbox') as part join pg_class as child on child.oid = part.relid
+    where pg_get_expr(child.relpartbound, child.oid) <> 'DEFAULT'
+  )
   select count(*)::int as difference
   from captured_key k
+  cross join archive
   left join captured c on c.id = k.captured_id
   left join outbox_event x on x.event_id = c.event_id
   left join outbox o on o.id = x.outbox_id
-  where c.id is null or (c.status = 'published') <> (o.id is not null)`;
+  where c.id is null or (c.status = 'published') <> coalesce(o.id is not null or x.outbox_id < archive.begins, false)`;
 
 /**
  * Fan-out: an event that the log has had for a minute has as many deliveries as its fan-out says (a dead letter stands for
