@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { declareTopics, UNROUTED_TOPIC, type EventLog, type RunningSubscription } from '#contracts';
+import { declareTopics, RESULT_TOPIC, UNROUTED_TOPIC, type EventLog, type RunningSubscription } from '#contracts';
 import { clonedDatabase, eventually, given, type ClonedDatabase } from '#testing';
 import { Relay } from '../src/relay.ts';
 
@@ -204,6 +204,30 @@ export function describeRefill(name: string, open: (clone: ClonedDatabase) => Pr
         expect(subscription.stopped()).toEqual([]);
         await subscription.stop();
       }
+    }, 60_000);
+
+    it('neither waits for a topic that the mapper does not read any more nor publishes anything of it', async () => {
+      const before = await on.log.subscribe({
+        group: 'mapper',
+        topics: [EVENTS, RESULT_TOPIC],
+        handle: () => Promise.resolve(),
+      });
+      await eventually(
+        async () => (await on.log.positions('mapper')).some(({ topic }) => topic === RESULT_TOPIC),
+        'the mapper reads results',
+      );
+      await before.stop();
+      const result = { topic: RESULT_TOPIC, key: 'a', value: Buffer.from('a result'), headers: {} };
+      await on.log.append([result, result]);
+      await expire(RESULT_TOPIC);
+      const running = await Promise.all([mapper(), delivery()]);
+      for (const subscription of running) await subscription.ready();
+      expect(await refill({})).toEqual({ status: 'done', result: { published: 0, partitions: 0 } });
+      expect(await refill({ group: 'delivery', topic: DOCUMENTS })).toMatchObject({
+        status: 'done',
+        result: { partitions: 12 },
+      });
+      for (const subscription of running) await subscription.stop();
     }, 60_000);
 
     it('is refused while several relays share the outbox: they would publish newer events in between', async () => {

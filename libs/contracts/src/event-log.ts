@@ -122,7 +122,10 @@ export interface EventLog {
   /** creates what is missing; throws on drift (fewer or more partitions, another size or retention) */
   ensureTopics(topics: readonly TopicDeclaration[]): Promise<void>;
   lag(group: string, topics: readonly string[]): Promise<PartitionLag[]>;
-  /** every partition the group has ever committed in; asked by the refill */
+  /**
+   * Every partition the group has ever committed in, of the topics that its members read; of all while it has no members, or who
+   * they are is not known. Asked by the refill.
+   */
   positions(group: string): Promise<GroupPosition[]>;
   /** resolves when the log answers; throws why not: readiness */
   ping(): Promise<void>;

@@ -18,6 +18,7 @@ import { kafkaClient } from './client.ts';
 import type { KafkaConnection, OnLog } from './client.ts';
 import { KafkaSubscription } from './kafka-subscription.ts';
 import type { TopicPartitions } from './kafka-subscription.ts';
+import { readNow } from './reading.ts';
 import { isTooLarge, rawProducer } from './raw-producer.ts';
 import type { SafeMessage } from './raw-producer.ts';
 import { SafeProducer } from './safe-producer.ts';
@@ -232,8 +233,9 @@ export class KafkaEventLog implements EventLog {
     const admin = await this.#connectedAdmin();
     const there = new Set(await admin.listTopics());
     const committed = await whenSettled(() => admin.fetchOffsets({ groupId: group }));
+    const reading = await readNow(admin, group);
     const positions = committed
-      .filter(({ topic }) => there.has(topic))
+      .filter(({ topic }) => there.has(topic) && (reading?.has(topic) ?? true))
       .map(async ({ topic, partitions }) => {
         const bounds = await this.#bounds(topic);
         return partitions.flatMap(({ partition, offset }) => {
