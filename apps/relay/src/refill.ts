@@ -89,10 +89,12 @@ export class Refills {
   async execute(id: string, target: RefillTarget): Promise<Answer | undefined> {
     const relays = await countShards(this.#options.database);
     if (relays > 1) return { done: false, result: { published: 0, reason: severalRelays(relays) } };
+    if (target.partition !== undefined && target.topic === undefined)
+      return { done: false, result: { published: 0, reason: 'a partition is one of a topic: name that, too' } };
     const order = this.#orders.get(id) ?? this.#begin(id, target);
     const { next } = order;
     if (next === 'looking' || performance.now() < order.notBefore) return undefined;
-    if (next === undefined) return this.#answer(id, order);
+    if (next === undefined) return this.#answer(id, order, nowhere(target, order.partitions));
     if (next === 'failed') return this.#forget(id);
     try {
       order.published += await this.#publish(next);
@@ -240,6 +242,14 @@ export class Refills {
 /** Another shard would publish newer events of its keys in between. */
 const severalRelays = (relays: number): string =>
   `${relays} relays share the outbox: stop them, crossdock relay shards 1, start one, and order it again`;
+
+/** Of a place that is named every partition in which the group has been is looked at: none is a mistake, not an answer. */
+function nowhere({ group, topic, partition }: RefillTarget, partitions: number): string | undefined {
+  if (topic === undefined || partitions > 0) return undefined;
+  const who = group === undefined ? 'neither mapper nor delivery has a place' : `the group ${group} has no place`;
+  const where = partition === undefined ? topic : `${topic}, partition ${partition}`;
+  return `${who} in ${where}: is the name right, is the stage running?`;
+}
 
 class MapperBehind extends Error {}
 class CutOff extends Error {}

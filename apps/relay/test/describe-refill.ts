@@ -136,6 +136,37 @@ export function describeRefill(name: string, open: (clone: ClonedDatabase) => Pr
       }
     };
 
+    it('is refused of a place where the group has never been: a name that nobody reads, a stage that never ran', async () => {
+      const nowhere = (place: string): object => ({
+        status: 'refused',
+        result: {
+          published: 0,
+          partitions: 0,
+          reason: `${place}: is the name right, is the stage running?`,
+        },
+      });
+      expect(await refill({ group: 'mapper', topic: EVENTS })).toEqual(
+        nowhere(`the group mapper has no place in ${EVENTS}`),
+      );
+      const running = await mapper();
+      await eventually(async () => (await on.log.positions('mapper')).length === 12, 'its beginnings are noted');
+      expect(await refill({ group: 'mapper', topic: EVENTS })).toMatchObject({
+        status: 'done',
+        result: { partitions: 12 },
+      });
+      expect(await refill({ group: 'mapper', topic: 'crm.orders.v1' })).toEqual(
+        nowhere('the group mapper has no place in crm.orders.v1'),
+      );
+      expect(await refill({ topic: EVENTS, partition: 12 })).toEqual(
+        nowhere(`neither mapper nor delivery has a place in ${EVENTS}, partition 12`),
+      );
+      expect(await refill({ partition: 3 })).toMatchObject({
+        status: 'refused',
+        result: { reason: 'a partition is one of a topic: name that, too' },
+      });
+      await running.stop();
+    }, 60_000);
+
     it('publishes again what retention took from the mapper, and nothing that delivery has', async () => {
       const reading = await delivery();
       const first = await mapper();

@@ -199,7 +199,7 @@ export const ROUTES: readonly RouteRow[] = [
     path: '/api/v1/relay/refill',
     permission: 'deliveries.act',
     takes: '`{group?: mapper or delivery, topic?, partition?, reason?}` (without them: everything that is missing)',
-    gives: `${COMMAND}: \`{published, partitions}\`; what the log lost before it was handled is published again`,
+    gives: `${COMMAND}: \`{published, partitions}\`; what the log lost before it was handled is published again; refused where a topic is named in which the group has no place`,
   },
   {
     method: 'POST',
