@@ -65,6 +65,16 @@ describe('events that the log holds and the database lost', () => {
     expect((await clone.database.transaction((tx) => drawVersion(tx, key))).version).toBe(4n);
   });
 
+  it('are not what was ordered again: an old replay must not run once more', async () => {
+    const original = stored('e', 1n);
+    const replay = stored('e', 1n, {
+      headers: { ...original.headers, ce_id: randomUUID(), ce_replayof: original.headers['ce_id']! },
+    });
+    const lost = await putBack(clone.database, [original, replay]);
+    expect(lost.map(({ record }) => record)).toEqual([original]);
+    expect(await clone.database.query("select 1 from outbox where headers ? 'ce_replayof'")).toEqual([]);
+  });
+
   it('are not what has no envelope', async () => {
     expect(await putBack(clone.database, [stored('d', 1n, { headers: {} }), stored('d', 1n, { key: 'x' })])).toEqual(
       [],

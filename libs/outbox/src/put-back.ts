@@ -67,11 +67,15 @@ export async function putBack(database: Database, records: readonly StoredRecord
   });
 }
 
-/** Undefined for what is no event: it is a dead letter to whoever reads it. */
+/**
+ * Undefined for what is no event (it is a dead letter to whoever reads it), and for what was ordered again: an old replay must not run
+ * once more, see read-unfinished.ts.
+ */
 function eventOf(record: StoredRecord): Lost | undefined {
   try {
     parseRecordKey(record.key);
-    return { record, envelope: headersToEnvelope(record.headers) };
+    const envelope = headersToEnvelope(record.headers);
+    return envelope.replayof === undefined ? { record, envelope } : undefined;
   } catch {
     return undefined;
   }

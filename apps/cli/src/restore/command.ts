@@ -3,6 +3,7 @@ import { acceptHistory, readHistory } from '#db';
 import { EXIT, type Command, type Io } from '../io.ts';
 import { table } from '../commands/text.ts';
 import { forgetContent } from './forget-content.ts';
+import { endOrders } from './end-orders.ts';
 import { leftOver, notTakenIn } from './left-over.ts';
 import { lookForAll, type Verdict } from './look.ts';
 import { isDoubted, makeReport, type Report } from './report.ts';
@@ -93,7 +94,7 @@ async function report(at: Surroundings, io: Io, { json }: Given): Promise<number
 
 const UNREMARKABLE: ReadonlySet<Verdict> = new Set(['absent', 'repeatable', 'dead']);
 
-function inWords({ reason, missing, events, left, deliveries }: Report): string[] {
+function inWords({ reason, missing, events, orders, left, deliveries }: Report): string[] {
   const { counts, findings } = deliveries;
   const lines = [
     `doubted: ${reason}`,
@@ -102,6 +103,7 @@ function inWords({ reason, missing, events, left, deliveries }: Report): string[
       ? 'event log: restored with the database, it holds nothing more: have the sources send again what they sent since then'
       : `event log: ${events.putBack} events were not in the database; they are back in the outbox, with their ids and versions`,
   ];
+  if (orders > 0) lines.push(ended(orders));
   const waiting = notTakenIn(left);
   if (waiting !== undefined) lines.push(waiting);
   lines.push(
@@ -129,6 +131,9 @@ function inWords({ reason, missing, events, left, deliveries }: Report): string[
   return lines;
 }
 
+const ended = (orders: number): string =>
+  `${orders} orders of people waited and are ended (retry, replay and the like): look at the targets and order them again`;
+
 const UNKNOWABLE: Why = {
   reason: 'may be at the target since before the restore, and it cannot be asked',
   errorClass: 'UNKNOWN_OUTCOME',
@@ -148,7 +153,9 @@ async function accept(at: Surroundings, io: Io, { json, holdUpdates, lookDays }:
     io.err(`crossdock restore: ${why}`);
     return EXIT.failed;
   }
-  const waiting = notTakenIn(await leftOver(at.database, at.takeInMs));
+  const orders = await endOrders(at.database);
+  if (orders > 0 && !json) io.out(ended(orders));
+  const waiting = notTakenIn(await leftOver(at));
   if (waiting !== undefined) {
     io.err(`crossdock restore: ${waiting}`);
     return EXIT.failed;
@@ -162,7 +169,7 @@ async function accept(at: Surroundings, io: Io, { json, holdUpdates, lookDays }:
   const updates = holdUpdates ? await hold(at.database, looked.updates, OLDER) : 0;
   await forgetContent(at.database, at.targets);
   const generation = await acceptHistory(at.database, lookDays);
-  if (json) io.out(JSON.stringify({ generation, held, updates, lookDays }));
+  if (json) io.out(JSON.stringify({ generation, held, updates, orders, lookDays }));
   else {
     io.out(
       `accepted: sending goes on; for ${lookDays} days nothing is created without a look (crossdock restore done ends that)`,

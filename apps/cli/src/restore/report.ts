@@ -2,6 +2,7 @@ import { CRM_ENTITIES, crmTopic, RESULT_TOPIC } from '#contracts';
 import { readHistory, reportHistory, type History } from '#db';
 import { readToEnd } from '#event-log';
 import { putBack, type Lost } from '#outbox';
+import { endOrders } from './end-orders.ts';
 import { leftOver, type LeftOver } from './left-over.ts';
 import { lookForAll, type Finding, type Verdict } from './look.ts';
 import { raiseResultVersions } from './result-versions.ts';
@@ -15,6 +16,8 @@ export interface Report {
   missing: { from: string | null; to: string | null };
   /** in the log and not in the database: put back into the outbox; undefined: the log was restored with the database */
   events?: { putBack: number; takenIn: boolean; first: { topic: string; key: string; version: string; id: string }[] };
+  /** orders about documents that waited at delivery, and are ended */
+  orders: number;
   /** not taken in yet, so not looked for */
   left: LeftOver;
   deliveries: { counts: Record<Verdict, number>; findings: Finding[] };
@@ -26,6 +29,7 @@ export interface Report {
  */
 export async function makeReport({ database, log, targets, takeInMs }: Surroundings): Promise<Report> {
   const history = await readHistory(database);
+  const orders = await endOrders(database);
   let putBackNow: Omit<NonNullable<Report['events']>, 'takenIn'> | undefined;
   if (log !== undefined) {
     const lost: Lost[] = [];
@@ -44,7 +48,7 @@ export async function makeReport({ database, log, targets, takeInMs }: Surroundi
     }));
     putBackNow = { putBack: count, first };
   }
-  const left = await leftOver(database, takeInMs);
+  const left = await leftOver({ database, log, takeInMs });
   const events = putBackNow && { ...putBackNow, takenIn: Object.keys(left).length === 0 };
   const { counts, findings } = await lookForAll(database, targets);
   const report: Report = {
@@ -54,6 +58,7 @@ export async function makeReport({ database, log, targets, takeInMs }: Surroundi
       to: history.doubtedAt?.toISOString() ?? null,
     },
     events,
+    orders,
     left,
     deliveries: { counts, findings },
   };

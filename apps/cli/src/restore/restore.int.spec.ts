@@ -427,6 +427,104 @@ describe('crossdock restore', () => {
     expect(await run('accept')).toBe(EXIT.ok);
   });
 
+  const order = async (kind: string, target: object): Promise<string> =>
+    (
+      await clone.database.query<{ id: string }>(
+        `insert into command (stage, kind, target, actor, reason, result)
+         values ('delivery', $1, $2, 'a person', 'mapping corrected', '{"replayed": 7}') returning id`,
+        [kind, JSON.stringify(target)],
+      )
+    )[0]!.id;
+  const answerOf = async (id: string): Promise<{ status: string; result: Record<string, unknown> | null }> =>
+    (
+      await clone.database.query<{ status: string; result: Record<string, unknown> | null }>(
+        'select status, result from command where id = $1',
+        [id],
+      )
+    )[0]!;
+  const ENDED = {
+    status: 'refused',
+    result: { replayed: 7, reason: 'the database was restored while it waited: look, and order it again' },
+  };
+
+  it('ends a replay that waited when the backup was taken: nobody has looked for the dead letters that it would send', async () => {
+    const event = await given.event(clone.database, { recordId: 'dead', entity: 'order' });
+    const dead = await given.delivery(clone.database, event, {
+      flow: 'orders',
+      connection: 'main-erp',
+      document: 'task',
+      status: 'DEAD',
+    });
+    const replay = await order('replay', {});
+    await clone.database.query('insert into command_event (command_id, n, event_id) values ($1, 1, $2)', [
+      replay,
+      event.eventId,
+    ]);
+    await doubt();
+    expect(await run('report')).toBe(EXIT.ok);
+    expect(await answerOf(replay)).toEqual(ENDED);
+    expect(await clone.database.query('select 1 from command_event')).toEqual([]);
+    expect(printed.join('\n')).toMatch(/1 orders of people waited .* order them again/);
+    expect(await run('accept')).toBe(EXIT.ok);
+    expect(await statusOf(dead)).toBe('DEAD');
+    expect(await clone.database.query("select 1 from outbox where headers ? 'ce_replayof'")).toEqual([]);
+  });
+
+  it.each(['retry', 'edit', 'resolve', 'cancel', 'replay'])(
+    'ends a %s that still waits when the database is accepted, and leaves what decides nothing about one document',
+    async (kind) => {
+      await doubt();
+      expect(await run('report')).toBe(EXIT.ok);
+      const decides = await order(kind, { deliveryId: '1' });
+      const calm = await Promise.all(['pause', 'resume', 'bind', 'fill'].map((other) => order(other, {})));
+      expect(await run('accept')).toBe(EXIT.ok);
+      expect(printed.join('\n')).toMatch(/1 orders of people waited/);
+      expect(await answerOf(decides)).toEqual(ENDED);
+      for (const id of calm) expect((await answerOf(id)).status).toBe('waiting');
+    },
+  );
+
+  it('does not go on while a replay is on its way: what it makes of dead letters must be looked at before it is sent', async () => {
+    const original = await given.event(clone.database, { recordId: 'dead', entity: 'order' });
+    const to = { flow: 'orders', connection: 'main-erp', document: 'task' } as const;
+    await given.delivery(clone.database, original, { ...to, status: 'DEAD' });
+    const replay = await given.event(clone.database, {
+      recordId: 'dead',
+      entity: 'order',
+      replayOf: original.eventId,
+      published: false,
+    });
+    await doubt();
+    expect(await run('report')).toBe(EXIT.partly);
+    expect(printed.join('\n')).toMatch(/not all of it is taken in yet \(crm\.order\.v1: 1\)/);
+    expect(await run('accept')).toBe(EXIT.failed);
+    await clone.database.query('update relay_cursor set high = $1', [replay.outboxId]);
+
+    const log = new PostgresEventLog({ database: clone.database });
+    const document = { schema: 'erp/sales-order', connection: 'main-erp', document: 'task' };
+    await log.ensureTopics(declareTopics([document]));
+    const documents = 'erp.main-erp.task.v1';
+    const reached = (group: string, topic: string, offset: number): Promise<unknown> =>
+      clone.database.query(
+        `insert into log_offset (group_name, topic, partition, committed)
+         select $1, topic, partition, case when next_offset > 0 then $3 else 0 end from log_partition where topic = $2
+         on conflict (group_name, topic, partition) do update set committed = excluded.committed`,
+        [group, topic, offset],
+      );
+    await log.append([{ topic: 'crm.order.v1', key: replay.key, value: null, headers: {} }]);
+    await reached('mapper', 'crm.order.v1', 0);
+    await reached('delivery', documents, 0);
+    expect(await run('accept')).toBe(EXIT.failed); // the mapper has not read it
+    expect(printed.join('\n')).toMatch(/\(crm\.order\.v1: 1\)/);
+    await log.append([{ topic: documents, key: replay.key, value: null, headers: {} }]);
+    await reached('mapper', 'crm.order.v1', 1);
+    expect(await run('accept')).toBe(EXIT.failed); // delivery has not taken it in
+    expect(printed.join('\n')).toMatch(/\(erp\.main-erp\.task\.v1: 1\)/);
+    await reached('delivery', documents, 1);
+    expect(await run('accept')).toBe(EXIT.ok);
+    await log.close();
+  });
+
   it('puts back what only the event log still holds', async () => {
     const log = new PostgresEventLog({ database: clone.database });
     await log.ensureTopics(declareTopics([]));
