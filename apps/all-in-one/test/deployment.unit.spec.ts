@@ -34,6 +34,7 @@ interface Manifest {
     template: {
       spec: {
         automountServiceAccountToken: boolean;
+        enableServiceLinks?: boolean;
         terminationGracePeriodSeconds?: number;
         securityContext: { runAsNonRoot: boolean; seccompProfile: { type: string } };
         containers: Container[];
@@ -73,6 +74,12 @@ describe('the Kubernetes layout', () => {
         expect(container.resources.limits.memory).toMatch(/Mi$/);
       }
     },
+  );
+
+  // they are variables by the names of services, CROSSDOCK_RW_SERVICE_HOST of `crossdock-rw`: a setting that no stage knows
+  it.each(workloads.map((manifest) => [manifest.metadata.name, manifest] as const))(
+    '%s starts beside whatever services are in its namespace',
+    (_, manifest) => expect(manifest.spec.template.spec.enableServiceLinks).toBe(false),
   );
 
   it('gives each stage its probes and more time to stop than the stage takes', () => {
