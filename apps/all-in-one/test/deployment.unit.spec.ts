@@ -113,6 +113,7 @@ interface Service {
   command?: string[];
   ports?: string[];
   environment?: Record<string, string>;
+  stop_grace_period?: string;
 }
 const compose = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
   services: Record<string, Service>;
@@ -132,6 +133,15 @@ describe('the compose layout', () => {
     expect(deliveries).toHaveLength(2);
     // a port for each replica
     expect(compose.services['capture']!.ports).toEqual(['127.0.0.1:8081-8082:8080']);
+  });
+
+  it('gives each stage as long to stop as Kubernetes does', () => {
+    const pods = workloads.filter(({ kind }) => kind === 'Deployment').map(({ spec }) => spec.template.spec);
+    const longest = Math.max(...pods.map(({ terminationGracePeriodSeconds = 30 }) => terminationGracePeriodSeconds));
+    const stages = Object.entries(compose.services).filter(([, { command }]) => command?.[0] === 'run');
+    expect(stages.length).toBeGreaterThan(STAGES.length);
+    for (const [name, { stop_grace_period }] of stages)
+      expect([name, stop_grace_period]).toEqual([name, `${longest}s`]);
   });
 
   it('publishes ports on the loopback address only', () => {
