@@ -27,7 +27,7 @@ export class Metrics {
     for (const [name, row] of Object.entries(METRICS) as [MetricName, MetricRow][]) {
       const common = { name: row.name, help: row.help, labelNames: row.labels ?? [], registers: [this.#registry] };
       if (row.type === 'counter') this.#made.set(name, new Counter(common));
-      else if (row.type === 'gauge') this.#made.set(name, new Gauge(common));
+      else if (row.type === 'gauge') this.#made.set(name, unset(new Gauge(common), row.labels !== undefined));
       else this.#made.set(name, new Histogram({ ...common, buckets: [...row.buckets!] }));
     }
   }
@@ -63,4 +63,10 @@ export class Metrics {
   get contentType(): string {
     return this.#registry.contentType;
   }
+}
+
+/** prom-client begins a gauge without labels at 0, in every process: of a stage that knows nothing of it that is untrue. */
+function unset(gauge: Gauge<string>, labelled: boolean): Gauge<string> {
+  if (!labelled) gauge.remove();
+  return gauge;
 }
