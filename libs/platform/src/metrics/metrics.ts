@@ -13,13 +13,18 @@ type OfType<Type extends MetricRow['type']> = {
 /** Gauges that prom-client calls `_total`, which promtool refuses; each has a twin by type that stays. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
+/** ms. Prometheus by default waits 10 s and then takes the whole process for gone, because of a log or a database that is away. */
+const PATIENCE_MS = 5_000;
+
 /** What `/metrics` shows. One per process; every stage of all-in-one shares it. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #made = new Map<MetricName, Counter<string> | Gauge<string> | Histogram<string>>();
   readonly #collectors: (() => Promise<void>)[] = [];
+  readonly #patienceMs: number;
 
-  constructor(options: { runtime?: boolean } = {}) {
+  constructor(options: { runtime?: boolean; patienceMs?: number } = {}) {
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
     if (options.runtime) {
       collectDefaultMetrics({ register: this.#registry, prefix: 'crossdock_' });
       for (const name of MISNAMED) this.#registry.removeSingleMetric(`crossdock_${name}`);
@@ -50,13 +55,17 @@ export class Metrics {
     (this.#made.get(name) as Histogram<string>).observe(labels, value);
   }
 
-  /** Called before each scrape; a collector that throws leaves its gauges as they were. */
+  /** Called before each scrape, one call at a time; a collector that throws or takes too long leaves its gauges as they were. */
   onScrape(collect: () => Promise<void>): void {
-    this.#collectors.push(collect);
+    let running: Promise<void> | undefined;
+    this.#collectors.push(() => (running ??= collect().finally(() => (running = undefined))));
   }
 
   async text(): Promise<string> {
-    await Promise.allSettled(this.#collectors.map((collect) => collect()));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#patienceMs)));
+    await Promise.race([Promise.allSettled(this.#collectors.map((collect) => collect())), late]);
+    clearTimeout(timer);
     return this.#registry.metrics();
   }
 

@@ -13,4 +13,23 @@ describe('what /metrics shows', () => {
       expect.arrayContaining(['crossdock_database_trusted 1', 'crossdock_relay_shards 0']),
     );
   });
+
+  it('answers while a collector hangs, asks it once, and shows what it set when it is done', async () => {
+    const metrics = new Metrics({ patienceMs: 20 });
+    const hangs = Promise.withResolvers<void>();
+    let asked = 0;
+    metrics.onScrape(async () => {
+      asked++;
+      await hangs.promise;
+      metrics.set('relayGaps', {}, 7);
+    });
+    metrics.onScrape(async () => metrics.set('relayShards', {}, asked));
+    expect(await metrics.text()).toMatch(/^crossdock_relay_shards 1$/m);
+    expect(await metrics.text()).not.toMatch(/^crossdock_relay_gaps /m);
+    expect(asked).toBe(1);
+    hangs.resolve();
+    expect(await metrics.text()).toMatch(/^crossdock_relay_gaps 7$/m);
+    await metrics.text();
+    expect(asked).toBe(2);
+  });
 });
