@@ -17,6 +17,8 @@ const MAX_BYTES_IN_FLIGHT = 64 * 1024 * 1024;
 /** ms. A mebibyte in this time is a very slow line; whoever sends slower holds a place for nothing. */
 const BODY_DEADLINE = 15_000;
 
+export const SHED_REASONS = ['requests', 'bytes', 'backlog'] as const;
+
 export interface AdmissionOptions {
   /** requests in hand at once */
   most?: number;
@@ -25,7 +27,7 @@ export interface AdmissionOptions {
   /** true: what is kept already waits for the normalisers, and there is too much of it */
   backlogged?: () => boolean;
   /** called for each request that is sent away */
-  shed?: (reason: 'requests' | 'bytes' | 'backlog') => void;
+  shed?: (reason: (typeof SHED_REASONS)[number]) => void;
   /** ms for the whole body to arrive */
   bodyDeadline?: number;
 }

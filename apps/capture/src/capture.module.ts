@@ -13,7 +13,7 @@ import { Database } from '#db';
 import { CONFIGURATION, ENVIRONMENT, Health, logger, Metrics, SCHEMA_ROOTS, type Environment } from '#platform';
 import { confluentRegistry, fileRegistry, loadSchemas } from '#schema';
 import { startUpkeep } from '#outbox';
-import { admit } from './admission.ts';
+import { admit, SHED_REASONS } from './admission.ts';
 import { Backlog } from './backlog.ts';
 import { codeOf } from './fault.ts';
 import { openMappings } from './mappings.ts';
@@ -101,6 +101,7 @@ export class CaptureModule implements NestModule, OnApplicationBootstrap, OnAppl
     adapter: HttpAdapterHost,
     @Inject(DATABASE) database: Database,
     @Inject(Normaliser) normaliser: Normaliser,
+    @Inject(CONFIGURATION) { connections }: Configuration,
     @Inject(Metrics) metrics: Metrics,
     @Inject(Health) health: Health,
   ) {
@@ -113,6 +114,7 @@ export class CaptureModule implements NestModule, OnApplicationBootstrap, OnAppl
     health.register('capture database', async () => {
       await database.query('select 1');
     });
+    countFromZero(metrics, connections);
   }
 
   /** Before routes are made, so that the hooks hold for them. */
@@ -139,4 +141,11 @@ export class CaptureModule implements NestModule, OnApplicationBootstrap, OnAppl
     await Promise.all([this.#stopUpkeep?.(), this.#orders.stop(), this.#backlog.stop(), this.#normaliser.stop()]);
     await this.#database.close();
   }
+}
+
+/** What alert rules read is there before it happens: a counter that begins at 1 has not increased, and one that is absent says that no capture runs. */
+function countFromZero(metrics: Metrics, connections: Configuration['connections']): void {
+  for (const reason of SHED_REASONS) metrics.count('captureShed', { reason }, 0);
+  for (const { name, side } of connections.values())
+    if (side === 'source') metrics.count('normalised', { connection: name, result: 'rejected' }, 0);
 }

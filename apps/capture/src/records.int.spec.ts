@@ -59,6 +59,13 @@ const order = (more = '', lines = `[${line()}]`): string =>
   `{"id":"o-${++last}","customerId":"nobody-yet","stage":"WON","currency":"EUR","lines":${lines},` +
   `"total":{"amount":"20.00","currency":"EUR"}${more && ','}${more}}`;
 
+it('counts what it rejects and sends away from 0, so that the first one is seen as one more, and capture as running', async () => {
+  const text = await (await fetch(`${app.metricsUrl}/metrics`)).text();
+  expect(text).toMatch(/crossdock_capture_normalised_total\{connection="acme-crm",result="rejected"\} 0$/m);
+  for (const reason of ['requests', 'bytes', 'backlog'])
+    expect(text).toMatch(new RegExp(`crossdock_capture_shed_total\\{reason="${reason}"\\} 0$`, 'm'));
+});
+
 describe('what is authentic and cannot become an event is kept, rejected with its reason, and not sent', () => {
   it.each([
     ['an unknown entity', 'warehouse.moved', '{"id":"w-1"}', 'SCHEMA', /unknown entity/],
