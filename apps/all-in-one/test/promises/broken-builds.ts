@@ -88,4 +88,16 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     troubles: [],
     caught: 'LOST',
   },
+  {
+    name: 'gives each of several references the id of its neighbour',
+    rewrites: [
+      {
+        file: 'apps/delivery/src/engine/dependencies.js',
+        find: 'const id = ids[at];',
+        replace: 'const id = ids.at(at - 1);',
+      },
+    ],
+    troubles: [],
+    caught: 'TORN',
+  },
 ];

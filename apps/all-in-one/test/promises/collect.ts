@@ -3,7 +3,7 @@ import type { History, ReportedDelivery } from '#testing';
 import { getJson, until } from '../support/product.ts';
 import { status, sum } from '../support/records.ts';
 import { effects } from '../support/witness.ts';
-import { effectReader, eventIdOf, NATURES, type Version } from './records.ts';
+import { eventIdOf, NATURES, readEffects, type Version } from './records.ts';
 import type { World } from './world.ts';
 
 interface Item {
@@ -32,7 +32,7 @@ export async function collectHistory(world: World): Promise<History & { reports:
     () => true,
     { within: 60_000, what: 'the ledger is read' },
   );
-  const witnessed = ledger.map(effectReader(sent));
+  const witnessed = readEffects(sent, ledger);
   const { flows } = await status(world.url);
   return {
     events,

@@ -19,7 +19,7 @@ const TENANT = 'acme';
 const CONNECTION = 'acme-crm';
 
 export const webhookIdOf = ({ entity, id, version }: Version): string => `${entity}-${id}-${version}`;
-export const keyOf = ({ entity, id }: Version): string => `${TENANT}:${entity}:acme-${id}`;
+export const keyOf = ({ entity, id }: Pick<Version, 'entity' | 'id'>): string => `${TENANT}:${entity}:acme-${id}`;
 export const eventIdOf = (sent: Version): string =>
   eventId({
     tenant: TENANT,
@@ -58,13 +58,14 @@ function amountsOf(version: number): { net: string; tax: string; gross: string }
 }
 
 /** What the targets have to hold then. */
-export function documentsOf({ entity, id, version, withdrawn }: Version): ExpectedDocument[] {
+export function documentsOf({ entity, id, version, customerId, withdrawn }: Version): ExpectedDocument[] {
   if (entity === 'customer') {
     const content = `Nordlicht ${id} v${version} | Nordlicht ${id} v${version} GmbH | Hafenstrasse v${version}`;
     return [{ flow: 'customers', document: 'customer', content }];
   }
   const { net, tax, gross } = amountsOf(version);
-  const booked = `O-${id} | note v${version} | line v${version} | ${net}`;
+  const buyer = keyOf({ entity: 'customer', id: customerId! });
+  const booked = `O-${id} | note v${version} | line v${version} | ${net} | ${buyer}`;
   const posted = `O-${id} | 8400 -${net} | 1776 -${tax} | 1400 ${gross}`;
   return [
     { flow: 'orders', document: 'salesOrder', content: withdrawn ? null : booked },
@@ -74,13 +75,19 @@ export function documentsOf({ entity, id, version, withdrawn }: Version): Expect
 
 export const NATURES = { customer: 'state', salesOrder: 'state', journalEntry: 'reversal' } as const;
 
-/** Reads effects of what was sent as the checker wants them. */
-export function effectReader(sent: readonly Version[]): (effect: Effect & { body: string }) => WitnessedEffect {
+type Written = Effect & { body: string };
+
+/** The whole ledger as the checker wants it. */
+export function readEffects(sent: readonly Version[], ledger: readonly Written[]): WitnessedEffect[] {
   /** a posting names its event, by its request key */
   const postings = new Map(sent.map((each) => [documentId(eventIdOf(each), 'order-postings', 'journalEntry'), each]));
   /** a cancel names only its record, which is withdrawn once */
   const withdrawals = new Map(sent.filter(({ withdrawn }) => withdrawn).map((each) => [keyOf(each), each]));
-  return ({ body: text, ...effect }) => {
+  /** an order names its customer by the id that the ERP gave it */
+  const customers = new Map(
+    ledger.filter(({ document }) => document === 'customer').map(({ targetId, key }) => [targetId, key]),
+  );
+  return ledger.map(({ body: text, ...effect }) => {
     const { document, key, requestKey } = effect;
     const body = JSON.parse(text) as Body;
     const read = { document, operation: effect.operation, key, at: `#${effect.n} ${effect.at}` };
@@ -94,12 +101,13 @@ export function effectReader(sent: readonly Version[]): (effect: Effect & { body
     const marked = document === 'customer' ? body.name : body.note;
     const version = / v(\d+)$/.exec(marked ?? '')?.[1];
     const [line] = body.lines ?? [];
+    const buyer = customers.get(body.customer ?? '') ?? body.customer;
     const parts =
       document === 'customer'
         ? [body.name, body.legalName, body.billTo?.street]
-        : [body.number, body.note, line?.description, line?.amount];
+        : [body.number, body.note, line?.description, line?.amount, buyer];
     return { ...read, version: version === undefined ? null : Number(version), content: parts.join(' | ') };
-  };
+  });
 }
 
 /** A reversal is a posting whose sides are exchanged: read the other way round it is what it takes back. */
@@ -116,6 +124,8 @@ interface Body {
   legalName?: string;
   note?: string;
   number?: string;
+  /** the ERP's id */
+  customer?: string;
   reference?: string;
   billTo?: { street?: string };
   lines?: { description?: string; amount?: string; account?: string; debit?: number; credit?: number }[];
