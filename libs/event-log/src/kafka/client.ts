@@ -1,6 +1,7 @@
 import kafkajs from 'kafkajs';
 import type { Kafka, RetryOptions, SASLOptions } from 'kafkajs';
 import type { Secret } from '#contracts';
+import { registerCodecs } from './codecs.ts';
 import { patchKafkajs } from './patches.ts';
 
 /** How to reach a cluster; whoever reads the environment fills it in. */
@@ -22,6 +23,7 @@ export const RETRY = { retries: RETRY_FOR_MS / 500, initialRetryTime: 100, maxRe
  */
 export function kafkaClient({ brokers, ssl, sasl }: KafkaConnection, onLog: OnLog, retry: RetryOptions = RETRY): Kafka {
   patchKafkajs();
+  registerCodecs();
   return new kafkajs.Kafka({
     clientId: 'crossdock',
     brokers: [...brokers],

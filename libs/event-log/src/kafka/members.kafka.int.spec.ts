@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import type { Kafka } from 'kafkajs';
@@ -12,6 +14,8 @@ import type { KafkaBroker } from '../broker/start-kafka-broker.ts';
 import { KafkaEventLog } from './kafka-event-log.ts';
 
 const SESSION_MS = 2_000;
+/** Since Node 22.15. */
+const READS_ZSTD = 'zstdDecompressSync' in zlib;
 const KEYS = Array.from({ length: 12 }, (_, n) => `key${n}`);
 
 /** Faults F26, F27, F28, F32, F33: what groups and producers go through on one broker. */
@@ -195,10 +199,7 @@ describe('a Kafka group in bad times', () => {
     await got.running.stop();
   }, 90_000);
 
-  it('names the record that a topic stopped taking, for good, and takes the others', async () => {
-    const topic = await freshTopic(log, { partitions: 1, maxMessageBytes: 200_000 });
-    const record = (key: string, bytes: number): LogRecord => ({ topic, key, value: Buffer.alloc(bytes), headers: {} });
-    await log.append([record('fits', 100_000)]);
+  const setTopic = async (topic: string, settings: Record<string, string>): Promise<void> => {
     const admin = client().admin();
     await admin.connect();
     await admin.alterConfigs({
@@ -207,14 +208,38 @@ describe('a Kafka group in bad times', () => {
         {
           type: kafkajs.ConfigResourceTypes.TOPIC,
           name: topic,
-          configEntries: [
-            { name: 'max.message.bytes', value: '50000' },
-            { name: 'cleanup.policy', value: 'delete' },
-          ],
+          configEntries: Object.entries({ 'cleanup.policy': 'delete', ...settings }).map(([name, value]) => ({
+            name,
+            value,
+          })),
         },
       ],
     });
     await admin.disconnect();
+  };
+
+  it.each(['gzip', 'snappy', 'lz4', ...(READS_ZSTD ? ['zstd'] : [])])(
+    'reads a topic whose broker compresses it with %s',
+    async (codec) => {
+      const topic = await freshTopic(log, { partitions: 1 });
+      await setTopic(topic, { 'compression.type': codec });
+      const sent = Array.from({ length: 2_000 }, (_, n) => text(topic, 'key', `${n} ${'again and '.repeat(n % 50)}`));
+      sent.push(text(topic, 'key', randomBytes(150_000).toString('base64'))); // what does not become smaller is kept as it is
+      await log.append(sent);
+      const got = await collect(open(), unique('group'), [topic]);
+      await got.until(sent.length, 20_000);
+      expect(got.records.map(({ value }) => value?.toString())).toEqual(sent.map(({ value }) => value?.toString()));
+      expect(got.problems).toEqual([]);
+      await got.running.stop();
+    },
+    30_000,
+  );
+
+  it('names the record that a topic stopped taking, for good, and takes the others', async () => {
+    const topic = await freshTopic(log, { partitions: 1, maxMessageBytes: 200_000 });
+    const record = (key: string, bytes: number): LogRecord => ({ topic, key, value: Buffer.alloc(bytes), headers: {} });
+    await log.append([record('fits', 100_000)]);
+    await setTopic(topic, { 'max.message.bytes': '50000' });
     const large = record('large', 100_000);
     const refused = await eventually(
       async () => {

@@ -5,13 +5,15 @@ import { CrossdockError } from '#contracts';
 import { refuseDrift } from '../drift.ts';
 import type { TopicAsIs } from '../drift.ts';
 import { batchLimit } from '../refuse.ts';
+import { refuseUnreadable } from './codecs.ts';
 import { whenSettled } from './settled.ts';
 
 const RETENTION = 'retention.ms';
 const SIZE = 'max.message.bytes';
 const CLEANUP = 'cleanup.policy';
+const COMPRESSION = 'compression.type';
 
-/** Creates what is missing, with the cluster's own replication factor; refuses what differs. */
+/** Creates what is missing, with the cluster's own replication factor and compression; refuses what differs. */
 export async function ensureTopics(admin: Admin, declared: readonly TopicDeclaration[]): Promise<void> {
   const there = new Set(await admin.listTopics());
   const missing = declared.filter((topic) => !there.has(topic.name));
@@ -57,7 +59,7 @@ async function complete(admin: Admin, names: readonly string[]): Promise<Map<str
   }
 }
 
-/** Those of the named topics that exist. A compacted one is refused: it loses records by design. */
+/** Those of the named topics that exist. A compacted one is refused: it loses records by design; so is a codec that this Node lacks. */
 export async function readTopics(admin: Admin, names: readonly string[]): Promise<Map<string, TopicAsIs>> {
   const there = new Set(await admin.listTopics());
   const known = names.filter((name) => there.has(name));
@@ -70,7 +72,7 @@ export async function readTopics(admin: Admin, names: readonly string[]): Promis
         resources: known.map((name) => ({
           type: kafkajs.ConfigResourceTypes.TOPIC,
           name,
-          configNames: [RETENTION, SIZE, CLEANUP],
+          configNames: [RETENTION, SIZE, CLEANUP, COMPRESSION],
         })),
       }),
     ]),
@@ -85,6 +87,7 @@ export async function readTopics(admin: Admin, names: readonly string[]): Promis
           'CROSSDOCK_LOG_TOPIC_DRIFT',
           `${name}: ${CLEANUP} is ${value.get(CLEANUP)}, must be delete`,
         );
+      refuseUnreadable(name, value.get(COMPRESSION));
       const headroom = batchLimit(name, 0);
       const asIs: TopicAsIs = {
         name,
