@@ -1,4 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageRoot } from '#platform';
 import { freePort } from '#testing';
 import { dataFolder, sendJson, spawnCommand, collect, until } from './support/product.ts';
 import { delivered, settled, status } from './support/records.ts';
@@ -40,12 +43,14 @@ describe('the stages as separate processes on Kafka', () => {
     const sandbox = `http://127.0.0.1:${env.CROSSDOCK_SANDBOX_PORT}`;
     await start('sandbox');
     const console_ = await start('console');
-    await start('capture');
+    const capture = await start('capture');
     const doomed: StageProcess[] = [];
     for (const name of ['relay', 'mapper', 'delivery']) {
       doomed.push(await start(name));
       await start(name);
     }
+
+    for (const stage of [capture, console_, ...doomed]) await showsItself(stage);
 
     const generating = sendJson('POST', `${sandbox}/crm/generate`, { orders: ORDERS, seed: 'stages' });
     for (const [index, stage] of doomed.entries()) {
@@ -71,6 +76,27 @@ describe('the stages as separate processes on Kafka', () => {
     expect(done.filter((effect) => effect.document === 'journalEntry')).toHaveLength(ORDERS);
   }, 600_000);
 });
+
+/** What the alert on a stage that is gone goes by, and the one on the database: shown by that stage, and by no other. */
+async function showsItself({ name, metrics }: StageProcess): Promise<void> {
+  const rules = readFileSync(join(packageRoot(), 'k8s/monitoring/alerts.yml'), 'utf8');
+  const absent = [...rules.matchAll(/absent\((\w+)(?:\{(.+?)\})?\), "stage", "(\w+)"/g)];
+  const signs = absent.map(([, metric, label, stage]) => ({ stage: stage!, metric: metric!, label: label ?? '' }));
+  expect(signs).toHaveLength(5);
+  signs.push({ stage: 'relay', metric: 'crossdock_database_trusted', label: '' });
+  const wanted = signs.filter(({ stage }) => stage === name);
+  const shown = await until(
+    async () => {
+      const lines = (await (await fetch(`${metrics}/metrics`)).text()).split('\n');
+      return signs.filter(({ metric, label }) =>
+        lines.some((line) => new RegExp(`^${metric}[{ ]`).test(line) && line.includes(label)),
+      );
+    },
+    ({ length }) => length >= wanted.length,
+    { within: 20_000, what: `${name} shows its metrics` },
+  );
+  expect(shown).toEqual(wanted);
+}
 
 async function finished(child: ReturnType<typeof spawnCommand>): Promise<ReturnType<typeof spawnCommand>> {
   const output = collect(child);
