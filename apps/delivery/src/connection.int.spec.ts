@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { WriteResult } from '#contracts';
 import { fixture, attemptsOf } from '../test/fixture.ts';
-import { becomes, until } from '../test/harness.ts';
+import { becomes, until, type World } from '../test/harness.ts';
 
 const answer = (result: WriteResult) => ({ do: 'answer', result }) as const;
 
@@ -20,6 +20,61 @@ describe('a connection', () => {
     await becomes(w, second, 'DELIVERED');
     expect(performance.now() - start).toBeGreaterThan(380);
     await becomes(w, first, 'DELIVERED');
+  });
+
+  const toldToWait = (httpStatus: number, retryAfterMs: number) =>
+    answer({
+      outcome: 'retry',
+      errorClass: httpStatus === 429 ? 'RATE_LIMIT' : 'INTERMITTENT',
+      message: 'not now',
+      httpStatus,
+      retryAfterMs,
+    });
+  const heldAndLowered = async (w: World): Promise<unknown> =>
+    (
+      await w.database.query(
+        'select held_until, rate_low, rate_lowered_at from connection_state where connection = $1',
+        [w.connection.name],
+      )
+    )[0];
+  const isSick = ({ key }: { key: string }): boolean => key === 't:e:sick';
+
+  it.each([429, 503])(
+    'is held by the first answer %i to a record, and no more by one that gets nothing else: that parks',
+    async (status) => {
+      const w = await at.running();
+      w.target.fault(toldToWait(status, 200), isSick, 1_000);
+      const sick = await w.send({ key: 'sick' });
+      await becomes(w, sick, 'RETRY_WAIT');
+      const once = await heldAndLowered(w);
+      expect(once).toMatchObject({ held_until: expect.any(Date), rate_low: 120 });
+      expect(await becomes(w, sick, 'PARKED', 20_000)).toMatchObject({
+        error_class: status === 429 ? 'RATE_LIMIT' : 'INTERMITTENT',
+        attempts: 5,
+      });
+      expect(await heldAndLowered(w)).toEqual(once);
+      await becomes(w, await w.send({ key: 'well' }), 'DELIVERED');
+    },
+  );
+
+  it('is held once for a record that is told to wait, however often that changes', async () => {
+    const w = await at.running();
+    w.target.fault(toldToWait(429, 200), isSick, 1_000);
+    await becomes(w, await w.send({ key: 'sick', version: 1 }), 'RETRY_WAIT');
+    const once = await heldAndLowered(w);
+    await becomes(w, await w.send({ key: 'sick', version: 2 }), 'RETRY_WAIT');
+    expect(await heldAndLowered(w)).toEqual(once);
+  });
+
+  it('is not held where the status speaks of the record, which waits as long as it was told', async () => {
+    const w = await at.running();
+    w.target.fault(toldToWait(423, 800), isSick);
+    const sick = await w.send({ key: 'sick' });
+    expect(await becomes(w, sick, 'RETRY_WAIT')).toMatchObject({ step: 1 });
+    expect(await heldAndLowered(w)).toEqual({ held_until: null, rate_low: null, rate_lowered_at: null });
+    await becomes(w, sick, 'DELIVERED');
+    const [first, second] = (await attemptsOf(w, sick)).map((row) => (row['started_at'] as Date).getTime());
+    expect(second! - first!).toBeGreaterThanOrEqual(800);
   });
 
   it('stops when too much fails, probes, lets one try and then all, and burns no attempts meanwhile', async () => {

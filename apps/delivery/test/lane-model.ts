@@ -381,6 +381,7 @@ export class LaneModel {
       ladder,
       doubtful,
       more: true,
+      again: false,
       chance: 0.5,
     };
   }

@@ -117,7 +117,7 @@ export type WriteResult =
       errorClass: ErrorClass;
       message: string;
       httpStatus?: number;
-      /** what the target asked us to wait, ms; holds the whole connection */
+      /** what the target asked us to wait, ms; of class RATE_LIMIT or with status 503 it holds the whole connection, else this record */
       retryAfterMs?: number;
       /** no byte left */
       notSent?: boolean;

@@ -17,7 +17,9 @@ export function notSent(context: Context): Settlement {
   };
 }
 
-export function retry(ended: Extract<WriteResult, { outcome: 'retry' }>, context: Context): Settlement {
+type Retry = Extract<WriteResult, { outcome: 'retry' }>;
+
+export function retry(ended: Retry, context: Context): Settlement {
   const error = { errorClass: ended.errorClass, error: ended.message };
   const outcome = ended.notSent ? 'not-sent' : 'retry';
   const attempt = { outcome, counts: true, doubt: null, httpStatus: ended.httpStatus ?? null } as const;
@@ -35,8 +37,9 @@ export function retry(ended: Extract<WriteResult, { outcome: 'retry' }>, context
     const askAgain = closedPeriodDelay(context.ladder);
     return { ...base(context), ...error, status: 'HELD_PERIOD', nextInMs: askAgain, dueInMs: askAgain, attempt };
   }
-  if (ended.retryAfterMs !== undefined) {
-    const forMs = Math.min(ended.retryAfterMs || SHORTEST_HOLD_MS, LONGEST_HOLD_MS);
+  const forMs =
+    ended.retryAfterMs === undefined ? 0 : Math.min(ended.retryAfterMs || SHORTEST_HOLD_MS, LONGEST_HOLD_MS);
+  if (forMs > 0 && isOfConnection(ended) && !context.again)
     return {
       ...base(context),
       ...error,
@@ -46,8 +49,21 @@ export function retry(ended: Extract<WriteResult, { outcome: 'retry' }>, context
       attempt,
       connection: { do: 'hold', forMs },
     };
-  }
-  return { ...climb(context, ended.errorClass, ended.message, waiting), attempt };
+  return { ...notBefore(forMs, climb(context, ended.errorClass, ended.message, waiting)), attempt };
+}
+
+/**
+ * An answer that is about the connection, as long as nothing says that it is about the record: too many requests, or not available
+ * for so long. Other statuses with a Retry-After (a record that is locked) are about the record.
+ */
+export const isOfConnection = ({ errorClass, httpStatus, retryAfterMs }: Retry): boolean =>
+  errorClass === 'RATE_LIMIT' || (httpStatus === 503 && retryAfterMs !== undefined);
+
+/** Climbs as ever, and waits at least as long as it was told to. */
+function notBefore(ms: number, climbed: Settlement): Settlement {
+  if (climbed.nextInMs === null) return climbed;
+  const wait = Math.max(climbed.nextInMs, ms);
+  return { ...climbed, nextInMs: wait, dueInMs: wait };
 }
 
 export function rejected(ended: Extract<WriteResult, { outcome: 'rejected' }>, context: Context): Settlement {

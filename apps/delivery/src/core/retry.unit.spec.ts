@@ -26,7 +26,7 @@ class Schedule {
     this.#ladder = { ladderMs: LADDER_MS, jitter };
   }
 
-  ends(ended: Exclude<Ended, { outcome: 'duplicate' }>, chance: number): Settlement {
+  ends(ended: Exclude<Ended, { outcome: 'duplicate' }>, chance: number, again = false): Settlement {
     const delivery = { step: this.step } as Delivery;
     const request = { operation: 'create', requestHash: 'r', contentHash: 'c' } as Prepared;
     const context: Context = {
@@ -37,6 +37,7 @@ class Schedule {
       ladder: this.#ladder,
       doubtful: false,
       more: false,
+      again,
       chance,
     };
     this.last = settle(ended, context);
@@ -49,6 +50,24 @@ type Step = fc.Command<Model, Schedule>;
 const JITTER = 0.2;
 const spread = (ms: number): [number, number] => [Math.round(ms * (1 - JITTER)), Math.round(ms * (1 + JITTER))];
 
+function climbs(model: Model, settled: Settlement, parkedMs: number | null, toldMs = 0): void {
+  const { status, nextInMs, dueInMs, connection } = settled;
+  expect(connection).toBeNull();
+  expect(dueInMs).toBe(nextInMs);
+  const rung = LADDER_MS[model.failures];
+  if (rung === undefined) {
+    model.parked = true;
+    expect(status).toBe('PARKED');
+    expect(nextInMs).toBe(parkedMs);
+    return;
+  }
+  model.failures++;
+  const [least, most] = spread(rung);
+  expect(status).toBe('RETRY_WAIT');
+  expect(nextInMs).toBeGreaterThanOrEqual(Math.max(least, toldMs));
+  expect(nextInMs).toBeLessThanOrEqual(Math.max(most, toldMs));
+}
+
 /** A failure that climbs: the rung's wait within its jitter, and after the last one parked, tried by the hour if it may heal. */
 class Fails implements Step {
   constructor(
@@ -58,42 +77,50 @@ class Fails implements Step {
   check = (): boolean => true;
   run(model: Model, real: Schedule): void {
     const result: WriteResult = { outcome: 'retry', errorClass: this.errorClass, message: 'no' };
-    const { status, nextInMs, dueInMs } = real.ends(result, this.chance);
-    expect(dueInMs).toBe(nextInMs);
-    const rung = LADDER_MS[model.failures];
-    if (rung === undefined) {
-      model.parked = true;
-      expect(status).toBe('PARKED');
-      expect(nextInMs).toBe(this.errorClass === 'CREDIT' ? null : PARKED_RETRY_MS);
-      return;
-    }
-    model.failures++;
-    const [least, most] = spread(rung);
-    expect(status).toBe('RETRY_WAIT');
-    expect(nextInMs).toBeGreaterThanOrEqual(least);
-    expect(nextInMs).toBeLessThanOrEqual(most);
+    climbs(model, real.ends(result, this.chance), this.errorClass === 'CREDIT' ? null : PARKED_RETRY_MS);
   }
   toString = (): string => `fails (${this.errorClass}, ${this.chance})`;
 }
 
-/** The target says when: that counts, from a second to an hour, and climbs nothing. */
+const toldMs = (afterMs: number): number => (afterMs === 0 ? 1_000 : Math.min(afterMs, HOUR_MS));
+
+/** The target says when: that counts, from a second to an hour, holds the connection and climbs nothing. */
 class IsTold implements Step {
-  constructor(readonly afterMs: number) {}
+  constructor(
+    readonly afterMs: number,
+    readonly httpStatus: 429 | 503,
+  ) {}
   check = (): boolean => true;
   run(_: Model, real: Schedule): void {
-    const told: WriteResult = {
-      outcome: 'retry',
-      errorClass: 'RATE_LIMIT',
-      message: 'slower',
-      retryAfterMs: this.afterMs,
-    };
-    const { status, nextInMs, connection } = real.ends(told, 0.5);
+    const { status, nextInMs, connection } = real.ends(told(this.afterMs, this.httpStatus), 0.5);
     expect(status).toBe('RETRY_WAIT');
-    expect(nextInMs).toBe(this.afterMs === 0 ? 1_000 : Math.min(this.afterMs, HOUR_MS));
+    expect(nextInMs).toBe(toldMs(this.afterMs));
     expect(connection).toEqual({ do: 'hold', forMs: nextInMs });
   }
-  toString = (): string => `is told to wait ${this.afterMs} ms`;
+  toString = (): string => `is told to wait ${this.afterMs} ms (${this.httpStatus})`;
 }
+
+/** It says so to one record again, or only of the record: that climbs, and waits no less than it is told. */
+class IsToldAlone implements Step {
+  constructor(
+    readonly afterMs: number,
+    readonly httpStatus: 423 | 429 | 503,
+  ) {}
+  check = (): boolean => true;
+  run(model: Model, real: Schedule): void {
+    const settled = real.ends(told(this.afterMs, this.httpStatus), 0.5, this.httpStatus !== 423);
+    climbs(model, settled, PARKED_RETRY_MS, toldMs(this.afterMs));
+  }
+  toString = (): string => `is told to wait ${this.afterMs} ms (${this.httpStatus}), alone`;
+}
+
+const told = (retryAfterMs: number, httpStatus: number): Extract<WriteResult, { outcome: 'retry' }> => ({
+  outcome: 'retry',
+  errorClass: httpStatus === 429 ? 'RATE_LIMIT' : 'INTERMITTENT',
+  message: 'slower',
+  httpStatus,
+  retryAfterMs,
+});
 
 /** A closed period is asked for again by the hour or sooner, however often, and climbs nothing. */
 class MeetsAClosedPeriod implements Step {
@@ -117,6 +144,7 @@ class WasNotItsFault implements Step {
   toString = (): string => `was not its fault (${this.ended.outcome})`;
 }
 
+const waits = fc.constantFrom(0, 1, 5_000, HOUR_MS, 9 * HOUR_MS);
 const steps = fc.commands(
   [
     fc
@@ -125,7 +153,8 @@ const steps = fc.commands(
         fc.double({ min: 0, max: 0.999_999, noNaN: true }),
       )
       .map(([errorClass, chance]) => new Fails(errorClass, chance)),
-    fc.constantFrom(0, 1, 5_000, HOUR_MS, 9 * HOUR_MS).map((ms) => new IsTold(ms)),
+    fc.tuple(waits, fc.constantFrom(429, 503)).map((given) => new IsTold(...given)),
+    fc.tuple(waits, fc.constantFrom(423, 429, 503)).map((given) => new IsToldAlone(...given)),
     fc.constant(new MeetsAClosedPeriod()),
     fc
       .constantFrom<Exclude<Ended, { outcome: 'duplicate' }>>(

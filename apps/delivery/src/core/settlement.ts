@@ -51,6 +51,8 @@ export interface Context {
   doubtful: boolean;
   /** more of this lane may be ready behind it */
   more: boolean;
+  /** what the answer says of the connection was said to this record before: then it is about the record */
+  again: boolean;
   /** in [0, 1) */
   chance: number;
 }

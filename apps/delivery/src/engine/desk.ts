@@ -37,7 +37,13 @@ export interface Sendable {
   absent: boolean;
 }
 
-export const contextOf = ({ connection }: Desk, work: Work, request: Prepared, doubtful: boolean): Context => ({
+export const contextOf = (
+  { connection }: Desk,
+  work: Work,
+  request: Prepared,
+  doubtful: boolean,
+  again = false,
+): Context => ({
   lane: work.lane,
   delivery: work.delivery,
   declaration: work.declaration,
@@ -45,6 +51,7 @@ export const contextOf = ({ connection }: Desk, work: Work, request: Prepared, d
   ladder: connection.retry,
   doubtful,
   more: work.more,
+  again,
   chance: Math.random(),
 });
 
@@ -56,6 +63,9 @@ export const evidenceOf = (answer: FindResult): unknown => ({
   ...(answer.found === 'one' ? { targetId: answer.targetId, requestKeyMatches: answer.requestKeyMatches } : {}),
 });
 
-/** A connection's state that cannot be written must not lose the outcome of a request: said, and gone on without. */
-export const spare = ({ log, connection }: Desk, work: Promise<unknown>): Promise<unknown> =>
-  work.catch((cause: unknown) => log.warn({ err: cause }, `${connection.name}: writing its state failed`));
+/** A connection's state that cannot be read or written must not lose the outcome of a request: said, and gone on without. */
+export const spare = <T>({ log, connection }: Desk, work: Promise<T>): Promise<T | undefined> =>
+  work.catch((cause: unknown) => {
+    log.warn({ err: cause }, `${connection.name}: reading or writing its state failed`);
+    return undefined;
+  });

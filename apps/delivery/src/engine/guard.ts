@@ -64,7 +64,7 @@ const UNKNOWN: ConnectionRow = {
  *
  *     active ──401, or 403 and the probe fails too──> needs_reauth ──probe goes through──> active
  *
- * Beside both, a target that asks us to slow down holds the connection for as long as it says.
+ * Beside both, a target that asks us to slow down holds the connection for as long as it says, once for each record.
  */
 export class Guard {
   readonly #options: GuardOptions;

@@ -1,10 +1,12 @@
 import type { FindResult } from '#contracts';
-import type { Prepared } from '../core/lane.ts';
+import { isOfConnection } from '../core/failed.ts';
 import { knownId } from '../core/happened.ts';
+import type { Lane, Prepared } from '../core/lane.ts';
 import { duplicate, settle } from '../core/outcome.ts';
 import type { Ended, Settlement } from '../core/settlement.ts';
 import { doubtsOf } from '../core/resolver.ts';
 import { isUsableId } from '../core/usable-id.ts';
+import { TOLD_BEFORE, type ToldRow } from '../sql/told-before.ts';
 import { contextOf, evidenceOf, spare, type Desk, type Sendable } from './desk.ts';
 import type { Work } from './prepare.ts';
 import { find, send } from './send.ts';
@@ -49,14 +51,15 @@ export async function deliver(
     }
     // crashpoint delivery.after-answer
     const doubtful = !absent && doubtsOf(attempts).length > 0;
-    const context = contextOf(desk, work, request, doubtful);
     const ended = withId(answer.ended, found);
+    const again = (await spare(desk, toldBefore(desk, lane, ended))) ?? false;
+    const context = contextOf(desk, work, request, doubtful, again);
     const settlement =
       ended.outcome === 'duplicate' ? duplicate(context, ended.httpStatus, idOf(found)) : settle(ended, context);
     metrics.count('attempts', { connection: connection.name, outcome: settlement.attempt?.outcome ?? ended.outcome });
     metrics.observe('attemptSeconds', { connection: connection.name }, (performance.now() - begunAt) / 1000);
     if (ended.outcome !== 'not-sent') await spare(desk, desk.guard.ended(feeds(ended), answer.durationMs, sentAt));
-    if (settlement.connection?.do === 'hold' || slowsDown(ended))
+    if (settlement.connection?.do === 'hold' || (slowsDown(ended) && !again))
       await spare(
         desk,
         desk.guard.throttled(settlement.connection?.do === 'hold' ? settlement.connection.forMs : 0, answer.durationMs),
@@ -108,6 +111,13 @@ function feeds(ended: Exclude<Ended, { outcome: 'not-sent' }>): 'ok' | 'failure'
   if (ended.outcome === 'in-doubt') return 'failure';
   if (ended.outcome !== 'retry') return 'ok';
   return ended.errorClass === 'CONNECTION' || ended.errorClass === 'INTERMITTENT' ? 'failure' : 'ok';
+}
+
+/** What is said of the connection to one record again and again is said of the record, and nobody else is held for it. */
+async function toldBefore({ store }: Desk, { id }: Lane, ended: Ended): Promise<boolean> {
+  if (ended.outcome !== 'retry' || !isOfConnection(ended)) return false;
+  const [row] = await store.database.query<ToldRow>(TOLD_BEFORE, [id, ended.errorClass]);
+  return row!.again;
 }
 
 /** Too many requests, whether or not it says for how long. */
