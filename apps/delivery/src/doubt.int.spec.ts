@@ -71,6 +71,21 @@ describe('doubt', () => {
     expect(w.target.applied).toHaveLength(1);
   });
 
+  it('looks for a request in doubt whose key ended while its repeat stood behind the requests of others', async () => {
+    const w = await at.running({ budget: { concurrency: 4, requestsPerMinute: 60 } });
+    // the margin is 600 ms: a repeat may begin within 1.6 s of the first request, and is decided on after a second
+    w.target.documents.set('journalEntry', { ...w.target.documents.get('journalEntry')!, keyLifetimeMs: 2_200 });
+    w.target.fault({ do: 'apply-and-hang' }, ({ document }) => document === 'journalEntry');
+    const event = await w.send({ document: 'journalEntry' });
+    await until('it is out', () => w.target.requests.length === 1);
+    const others = await Promise.all(['a', 'b', 'c'].map((key) => w.send({ key })));
+    for (const each of [event, ...others]) await becomes(w, each, 'DELIVERED');
+    expect(w.target.requests.filter(({ document }) => document === 'journalEntry')).toHaveLength(1);
+    expect(w.target.looks.length).toBeGreaterThan(0);
+    const [row] = await attemptsOf(w, event);
+    expect(row).toMatchObject({ outcome: 'in-doubt', doubt: 'happened' });
+  });
+
   it('counts a found fact only when it carries our request key', async () => {
     const w = await at.running();
     w.target.fault({ do: 'hang' });

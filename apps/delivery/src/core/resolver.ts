@@ -86,7 +86,6 @@ function isShownByLook(
   return operation === 'create' || nature === 'fact';
 }
 
-/** Until the key's end less what a request may take to arrive and take effect, counted from the first attempt with it. */
 function keyStillKnown(
   last: Attempt,
   attempts: readonly Attempt[],
@@ -94,10 +93,31 @@ function keyStillKnown(
   now: Date,
   bounds: Bounds,
 ): boolean {
-  if (declaration.keyLifetimeMs === undefined) return true;
+  const until = keyKnownUntil(last, attempts, declaration, bounds);
+  return until === null || now <= until;
+}
+
+/** Until the key's end less what a request may take to arrive and take effect, counted from the first attempt with it; null: for ever. */
+function keyKnownUntil(
+  last: Attempt,
+  attempts: readonly Attempt[],
+  { keyLifetimeMs, settleMs }: DocumentDeclaration,
+  { leaseMs, timeoutMs }: Bounds,
+): Date | null {
+  if (keyLifetimeMs === undefined) return null;
   const first = attempts.find((attempt) => attempt.requestKey === last.requestKey) ?? last;
-  const margin = bounds.leaseMs / 3 + bounds.timeoutMs + declaration.settleMs;
-  return now.getTime() - first.startedAt.getTime() <= declaration.keyLifetimeMs - margin;
+  return new Date(first.startedAt.getTime() + keyLifetimeMs - (leaseMs / 3 + timeoutMs + settleMs));
+}
+
+/** Until when what was decided as a repeat may be written down as an attempt, by the database's clock; null: it does not end. */
+export function repeatableUntil(
+  attempts: readonly Attempt[],
+  declaration: DocumentDeclaration,
+  bounds: Bounds,
+): Date | null {
+  const last = doubtsOf(attempts).at(-1);
+  if (last === undefined || repeatWord(declaration, last.operation) !== 'by-idempotency-key') return null;
+  return keyKnownUntil(last, attempts, declaration, bounds);
 }
 
 const park = (message: string): Resolution => ({ do: 'park', errorClass: 'UNKNOWN_OUTCOME', message });

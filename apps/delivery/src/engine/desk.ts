@@ -35,6 +35,8 @@ export interface Sendable {
   request: Prepared;
   /** a second empty look says that the earlier ones did not happen: closed with the attempt row */
   absent: boolean;
+  /** monotonic ms: not begun by then, it is decided anew, for its key may have ended; undefined: it keeps */
+  until?: number | undefined;
 }
 
 export const contextOf = (

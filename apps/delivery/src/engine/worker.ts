@@ -1,7 +1,7 @@
 import type { Connection, Target } from '#contracts';
 import type { Logger, Metrics } from '#platform';
 import type { SchemaSet } from '#schema';
-import { repeatWord } from '../core/resolver.ts';
+import { repeatableUntil, repeatWord } from '../core/resolver.ts';
 import type { Window } from '../restore/look-before-create.ts';
 import type { BegunAttempt } from '../sql/begin-attempts.ts';
 import { ENSURE_CONNECTION } from '../sql/connection.ts';
@@ -248,7 +248,7 @@ export class Worker {
     }
     this.#claimAhead.made(performance.now() - claimedAt);
     this.#busy -= decided.idle.length;
-    for (const work of decided.work) this.#take(work);
+    for (const work of decided.work) this.#take(work, claimedAt);
     void this.#begin();
     if (decided.idle.length > 0) {
       await this.#giveBack(decided.idle.map(({ lane, dueMs }) => ({ ...lane, dueMs })));
@@ -283,14 +283,17 @@ export class Worker {
     return this.#guard.closed ? Math.min(Math.max(this.#guard.heldMs, 20), LONGEST_SLEEP_MS) : LONGEST_SLEEP_MS;
   }
 
-  /** Starts what was decided for one lane. */
-  #take(work: Work): void {
-    const { step } = work;
+  /** Starts what was decided for one lane, which was loaded after `claimedAt` (monotonic ms). */
+  #take(work: Work, claimedAt: number): void {
+    const { step, now } = work;
+    const { log, store, connection } = this.#options;
     if (step.do === 'send') {
-      this.#ready.push({ work, request: step.request, absent: step.absent });
+      const bounds = { leaseMs: store.leaseMs, timeoutMs: connection.timeoutMs };
+      const ends = repeatableUntil(work.attempts, work.declaration, bounds);
+      const until = ends === null ? undefined : claimedAt + ends.getTime() - now.getTime();
+      this.#ready.push({ work, request: step.request, absent: step.absent, until });
       return;
     }
-    const { log, store } = this.#options;
     withoutRequest(this.#desk, work)
       .then(async (next) => {
         if (next === undefined) return this.#done(work);
@@ -383,6 +386,7 @@ export class Worker {
   async #permitted(): Promise<Sendable[]> {
     if (!this.#guard.closed && !this.#guard.trying) await this.#yieldReady(() => true);
     if (this.#budget.usedUp) await this.#yieldReady(({ work }) => !this.#ordered.has(work.lane.id));
+    this.#yieldOver();
     const ahead = this.#ready.some(({ work, request }) => repeatWord(work.declaration, request.operation) === 'never')
       ? 0
       : this.#beginAhead.of(this.#slots.held);
@@ -401,6 +405,7 @@ export class Worker {
         },
         Math.min(Math.max(1, nextMs), LONGEST_SLEEP_MS),
       );
+    this.#yieldOver();
     const begun = new Set(group.slice(0, granted).filter((item) => this.#ready.includes(item)));
     this.#keep((item) => !begun.has(item));
     return [...begun];
@@ -429,6 +434,12 @@ export class Worker {
     const gone = this.#keep((item) => !which(item));
     this.#busy -= gone.length;
     await this.#giveBack(gone.map(({ work }) => ({ ...work.lane, dueMs: 0 })));
+  }
+
+  /** Repeats whose key may have ended since they were decided: the next claim decides them anew. They are out of what is ready at once. */
+  #yieldOver(): void {
+    const now = performance.now();
+    void this.#yieldReady(({ until }) => until !== undefined && until < now).catch(() => {}); // then their leases end
   }
 
   async #deliver(item: Sendable, n: number, begunAt: number): Promise<void> {
