@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { WriteResult } from '#contracts';
 import { fixture, attemptsOf } from '../test/fixture.ts';
 import { becomes, until, type World } from '../test/harness.ts';
+import { order } from '../test/order.ts';
 
 const answer = (result: WriteResult) => ({ do: 'answer', result }) as const;
 
@@ -136,6 +137,74 @@ describe('a connection', () => {
     w.target.probeAnswer = { ok: true };
     expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ attempts: 1 });
     expect(await state()).toBe('active');
+  });
+
+  const unauthorised = answer({ outcome: 'retry', errorClass: 'AUTH', message: 'unauthorised', httpStatus: 401 });
+  const stateOf = async (w: World): Promise<unknown> =>
+    (await w.database.query('select state from connection_state where connection = $1', [w.connection.name]))[0]![
+      'state'
+    ];
+
+  it.each([1, 4])(
+    'is not paused for good by one record that alone is answered 401: that parks, with %i requests at once',
+    async (concurrency) => {
+      const w = await at.running({ budget: { concurrency } });
+      w.target.fault(unauthorised, isSick, 10_000);
+      const sick = await w.send({ key: 'sick' });
+      await until('it was refused more than once', async () => Number((await w.row(sick))['attempt_n']) > 1);
+      for (let n = 0; n < 3; n++) await becomes(w, await w.send({ key: `well-${n}` }), 'DELIVERED', 10_000);
+      await until('it parks, while others go on', async () => {
+        if ((await w.status(sick)) === 'PARKED') return true;
+        await becomes(w, await w.send({ key: `more-${w.target.applied.length}` }), 'DELIVERED', 10_000);
+        return false;
+      });
+      expect(await w.row(sick)).toMatchObject({ error_class: 'AUTH', attempts: 4 });
+      await until('it is active', async () => (await stateOf(w)) === 'active');
+      // of the record nothing more is heard, and what it was changed to is refused without a pause
+      await becomes(w, await w.send({ key: 'sick', version: 2 }), 'RETRY_WAIT');
+      expect(await stateOf(w)).toBe('active');
+    },
+  );
+
+  it.each([
+    [true, 'its probe goes through each time'],
+    [false, 'it has no probe'],
+  ])('pauses and burns no attempt while all are answered 401 (probe: %s), although %s', async (probe) => {
+    const w = await at.running({ budget: { concurrency: 2 } }, { probe });
+    await becomes(w, await w.send({ key: 'before' }), 'DELIVERED');
+    w.target.fault(unauthorised, undefined, 10_000);
+    const events = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((key) => w.send({ key })));
+    const tried = async (event: string): Promise<boolean> => Number((await w.row(event))['attempt_n']) >= 3;
+    await until('each was tried', async () => (await Promise.all(events.map(tried))).every(Boolean));
+    for (const event of events) {
+      const ended = (await attemptsOf(w, event)).filter((attempt) => attempt['ended_at'] !== null);
+      expect(ended.filter((attempt) => attempt['counts'])).toEqual([]);
+    }
+    await until('it is paused', async () => (await stateOf(w)) === 'needs_reauth');
+    w.target.heal();
+    for (const event of events) expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ attempts: 1 });
+    expect(await stateOf(w)).toBe('active');
+  });
+
+  it('lets who was refused again go at once, and last, when it is resumed', async () => {
+    const w = await at.world({ budget: { concurrency: 1 } });
+    await at.run(w, { reauthMs: 600_000 });
+    const orders = await order(w);
+    const resume = () => orders.place('resume', { connection: w.connection.name });
+    w.target.fault(unauthorised, undefined, 2);
+    const refused = await w.send({ key: 'refused' });
+    await until('it is paused', async () => (await stateOf(w)) === 'needs_reauth');
+    await resume();
+    await until('it was refused again', async () => {
+      const row = await w.row(refused);
+      return row['attempt_n'] === 2 && row['status'] === 'PENDING';
+    });
+    expect(await stateOf(w)).toBe('needs_reauth');
+    const other = await w.send({ key: 'other' });
+    await resume();
+    for (const event of [refused, other]) await becomes(w, event, 'DELIVERED', 10_000);
+    expect(w.target.applied.map(({ key }) => key)).toEqual(['t:e:other', 't:e:refused']);
+    await orders.stop();
   });
 
   it('takes a 403 for the record while the probe goes through, and for the connection when it fails too', async () => {

@@ -3,7 +3,7 @@ import { choose } from '../src/core/choose.ts';
 import type { Attempt, Delivery, Lane, Prepared } from '../src/core/lane.ts';
 import { happened } from '../src/core/happened.ts';
 import { settle } from '../src/core/outcome.ts';
-import type { Ended, Settlement } from '../src/core/settlement.ts';
+import type { Context, Ended, Settlement } from '../src/core/settlement.ts';
 import { again, plan, type Resolved } from '../src/core/plan.ts';
 import { doubtsOf, looked, resolve } from '../src/core/resolver.ts';
 import { hash } from '../src/core/request.ts';
@@ -371,7 +371,7 @@ export class LaneModel {
       }
   }
 
-  #context(delivery: Delivery, request: Prepared, doubtful: boolean) {
+  #context(delivery: Delivery, request: Prepared, doubtful: boolean): Context {
     const ladder = { ladderMs: [50, 50, 50, 50], jitter: 0 };
     return {
       lane: this.#lane,
@@ -381,7 +381,8 @@ export class LaneModel {
       ladder,
       doubtful,
       more: true,
-      again: false,
+      told: 'first',
+      reauthMs: 300_000,
       chance: 0.5,
     };
   }

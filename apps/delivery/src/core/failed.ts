@@ -24,12 +24,13 @@ export function retry(ended: Retry, context: Context): Settlement {
   const outcome = ended.notSent ? 'not-sent' : 'retry';
   const attempt = { outcome, counts: true, doubt: null, httpStatus: ended.httpStatus ?? null } as const;
   const waiting = context.doubtful ? 'UNKNOWN' : 'RETRY_WAIT';
-  if (ended.errorClass === 'AUTH')
+  if (ended.errorClass === 'AUTH' && context.told !== 'alone')
     return {
       ...base(context),
       ...error,
       status: context.doubtful ? 'UNKNOWN' : 'PENDING',
-      dueInMs: 0,
+      // next time others show first whether it is the credentials: it is due when they were (`AFTER_THE_OTHERS`), or by then
+      dueInMs: context.told === 'first' ? 0 : 2 * context.reauthMs,
       attempt: { ...attempt, counts: false },
       connection: { do: 'reauth', reason: ended.message },
     };
@@ -39,7 +40,7 @@ export function retry(ended: Retry, context: Context): Settlement {
   }
   const forMs =
     ended.retryAfterMs === undefined ? 0 : Math.min(ended.retryAfterMs || SHORTEST_HOLD_MS, LONGEST_HOLD_MS);
-  if (forMs > 0 && isOfConnection(ended) && !context.again)
+  if (forMs > 0 && isOfConnection(ended) && context.told === 'first')
     return {
       ...base(context),
       ...error,
@@ -53,11 +54,11 @@ export function retry(ended: Retry, context: Context): Settlement {
 }
 
 /**
- * An answer that is about the connection, as long as nothing says that it is about the record: too many requests, or not available
- * for so long. Other statuses with a Retry-After (a record that is locked) are about the record.
+ * An answer that is about the connection, as long as nothing says that it is about the record: credentials refused, too many
+ * requests, not available for so long. Other statuses with a Retry-After (a record that is locked) are about the record.
  */
 export const isOfConnection = ({ errorClass, httpStatus, retryAfterMs }: Retry): boolean =>
-  errorClass === 'RATE_LIMIT' || (httpStatus === 503 && retryAfterMs !== undefined);
+  errorClass === 'AUTH' || errorClass === 'RATE_LIMIT' || (httpStatus === 503 && retryAfterMs !== undefined);
 
 /** Climbs as ever, and waits at least as long as it was told to. */
 function notBefore(ms: number, climbed: Settlement): Settlement {

@@ -5,9 +5,10 @@ import { ENTRY } from '../../test/memory-target.ts';
 import type { Delivery, Lane, Prepared } from './lane.ts';
 import { settle } from './outcome.ts';
 import { PARKED_RETRY_MS, type Ladder } from './retry.ts';
-import type { Context, Ended, Settlement } from './settlement.ts';
+import type { Context, Ended, Settlement, Told } from './settlement.ts';
 
 const HOUR_MS = 3_600_000;
+const REAUTH_MS = 300_000;
 const LADDER_MS = [5_000, 30_000, 120_000, 600_000];
 
 /** What a schedule comes to, in the plainest words: how many rungs are used up, and whether the lane is parked. */
@@ -26,7 +27,7 @@ class Schedule {
     this.#ladder = { ladderMs: LADDER_MS, jitter };
   }
 
-  ends(ended: Exclude<Ended, { outcome: 'duplicate' }>, chance: number, again = false): Settlement {
+  ends(ended: Exclude<Ended, { outcome: 'duplicate' }>, chance: number, told: Told = 'first'): Settlement {
     const delivery = { step: this.step } as Delivery;
     const request = { operation: 'create', requestHash: 'r', contentHash: 'c' } as Prepared;
     const context: Context = {
@@ -37,7 +38,8 @@ class Schedule {
       ladder: this.#ladder,
       doubtful: false,
       more: false,
-      again,
+      told,
+      reauthMs: REAUTH_MS,
       chance,
     };
     this.last = settle(ended, context);
@@ -108,7 +110,7 @@ class IsToldAlone implements Step {
   ) {}
   check = (): boolean => true;
   run(model: Model, real: Schedule): void {
-    const settled = real.ends(told(this.afterMs, this.httpStatus), 0.5, this.httpStatus !== 423);
+    const settled = real.ends(told(this.afterMs, this.httpStatus), 0.5, this.httpStatus === 423 ? 'first' : 'again');
     climbs(model, settled, PARKED_RETRY_MS, toldMs(this.afterMs));
   }
   toString = (): string => `is told to wait ${this.afterMs} ms (${this.httpStatus}), alone`;
@@ -132,17 +134,33 @@ class MeetsAClosedPeriod implements Step {
   toString = (): string => 'meets a closed period';
 }
 
-/** Credentials and our own reasons not to send burn nothing. */
+/** Credentials and our own reasons not to send burn nothing; credentials that are refused again are tried when others were. */
 class WasNotItsFault implements Step {
-  constructor(readonly ended: Exclude<Ended, { outcome: 'duplicate' }>) {}
+  constructor(
+    readonly ended: Exclude<Ended, { outcome: 'duplicate' }>,
+    readonly told: 'first' | 'again' = 'first',
+  ) {}
   check = (): boolean => true;
   run(_: Model, real: Schedule): void {
-    const { status, dueInMs, attempt } = real.ends(this.ended, 0.5);
-    expect({ status, dueInMs }).toEqual({ status: 'PENDING', dueInMs: 0 });
+    const { status, dueInMs, attempt } = real.ends(this.ended, 0.5, this.told);
+    expect({ status, dueInMs }).toEqual({ status: 'PENDING', dueInMs: this.told === 'first' ? 0 : 2 * REAUTH_MS });
     expect(attempt!.counts).toBe(false);
   }
-  toString = (): string => `was not its fault (${this.ended.outcome})`;
+  toString = (): string => `was not its fault (${this.ended.outcome}, ${this.told})`;
 }
+
+/** Credentials that are refused to one record alone are a failure of that record, and pause nobody. */
+class IsRefusedAlone implements Step {
+  check = (): boolean => true;
+  run(model: Model, real: Schedule): void {
+    const settled = real.ends(REFUSED, 0.5, 'alone');
+    climbs(model, settled, null);
+    expect(settled.attempt!.counts).toBe(true);
+  }
+  toString = (): string => 'is refused alone';
+}
+
+const REFUSED = { outcome: 'retry', errorClass: 'AUTH', message: 'who are you', httpStatus: 401 } as const;
 
 const waits = fc.constantFrom(0, 1, 5_000, HOUR_MS, 9 * HOUR_MS);
 const steps = fc.commands(
@@ -158,11 +176,13 @@ const steps = fc.commands(
     fc.constant(new MeetsAClosedPeriod()),
     fc
       .constantFrom<Exclude<Ended, { outcome: 'duplicate' }>>(
-        { outcome: 'retry', errorClass: 'AUTH', message: 'who are you' },
+        REFUSED,
         { outcome: 'not-sent', why: 'breaker' },
         { outcome: 'not-sent', why: 'too-late' },
       )
       .map((ended) => new WasNotItsFault(ended)),
+    fc.constant(new WasNotItsFault(REFUSED, 'again')),
+    fc.constant(new IsRefusedAlone()),
   ],
   { maxCommands: 25 },
 );

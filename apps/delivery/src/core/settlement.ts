@@ -41,6 +41,9 @@ export interface Settlement {
   connection: { do: 'hold'; forMs: number } | { do: 'reauth'; reason: string } | null;
 }
 
+/** `alone`: again, while others go through. */
+export type Told = 'first' | 'again' | 'alone';
+
 export interface Context {
   lane: Lane;
   delivery: Delivery;
@@ -51,8 +54,10 @@ export interface Context {
   doubtful: boolean;
   /** more of this lane may be ready behind it */
   more: boolean;
-  /** what the answer says of the connection was said to this record before: then it is about the record */
-  again: boolean;
+  /** whether an answer that speaks of the connection was given to this record before */
+  told: Told;
+  /** how long a connection pauses before credentials that were refused are tried, ms */
+  reauthMs: number;
   /** in [0, 1) */
   chance: number;
 }

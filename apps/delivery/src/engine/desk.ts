@@ -1,7 +1,7 @@
 import { storable, type Connection, type FindResult, type Target } from '#contracts';
 import type { Logger, Metrics } from '#platform';
 import type { Lane, Prepared } from '../core/lane.ts';
-import type { Context } from '../core/settlement.ts';
+import type { Context, Told } from '../core/settlement.ts';
 import type { Window } from '../restore/look-before-create.ts';
 import type { Guard } from './guard.ts';
 import type { Work } from './prepare.ts';
@@ -21,6 +21,8 @@ export interface Desk {
   log: Logger;
   guard: Guard;
   slots: Slots;
+  /** how often credentials that were refused are tried, ms */
+  reauthMs: number;
   /** asks for the permit of a look; false: none today, and the lane was given back */
   mayLook(lane: Pick<Lane, 'id' | 'token'>): Promise<boolean>;
   /** counts a request that belongs to another one */
@@ -40,11 +42,11 @@ export interface Sendable {
 }
 
 export const contextOf = (
-  { connection }: Desk,
+  { connection, reauthMs }: Desk,
   work: Work,
   request: Prepared,
   doubtful: boolean,
-  again = false,
+  told: Told = 'first',
 ): Context => ({
   lane: work.lane,
   delivery: work.delivery,
@@ -53,7 +55,8 @@ export const contextOf = (
   ladder: connection.retry,
   doubtful,
   more: work.more,
-  again,
+  told,
+  reauthMs,
   chance: Math.random(),
 });
 

@@ -3,6 +3,7 @@ import type { Database } from '#db';
 import { createMeter, type Meter } from '#http';
 import type { Logger } from '#platform';
 import {
+  AFTER_THE_OTHERS,
   BRING_FORWARD,
   CLOSE_BREAKER,
   HALF_OPEN,
@@ -64,6 +65,8 @@ const UNKNOWN: ConnectionRow = {
  *
  *     active ──401, or 403 and the probe fails too──> needs_reauth ──probe goes through──> active
  *
+ * A record that is refused again while others go through is at fault itself, and changes nothing of this (`TOLD_BEFORE`).
+ *
  * Beside both, a target that asks us to slow down holds the connection for as long as it says, once for each record.
  */
 export class Guard {
@@ -121,7 +124,7 @@ export class Guard {
   }
 
   async refresh(): Promise<void> {
-    const { database, connection, holder, budget, changed } = this.#options;
+    const { database, connection, holder, budget, reauthMs, changed } = this.#options;
     const readAt = performance.now();
     const [row] = await database.query<ConnectionRow>(READ_CONNECTION, [connection.name]);
     if (row === undefined || readAt < this.#changedAt) return;
@@ -132,6 +135,8 @@ export class Guard {
     this.#hold(row.heldMs);
     if (row.breaker !== 'half-open' || row.probe_holder !== holder) this.#trial = undefined; // whoever probed last has the word
     if (row.breaker === 'closed' && before.breaker !== 'closed') this.#meter.reset();
+    if (row.state === 'active' && before.state === 'needs_reauth')
+      await database.query(AFTER_THE_OTHERS, [connection.name, 2 * reauthMs]);
     if (this.closed && !usable) changed();
   }
 

@@ -3,7 +3,7 @@ import { isOfConnection } from '../core/failed.ts';
 import { knownId } from '../core/happened.ts';
 import type { Lane, Prepared } from '../core/lane.ts';
 import { duplicate, settle } from '../core/outcome.ts';
-import type { Ended, Settlement } from '../core/settlement.ts';
+import type { Ended, Settlement, Told } from '../core/settlement.ts';
 import { doubtsOf } from '../core/resolver.ts';
 import { isUsableId } from '../core/usable-id.ts';
 import { TOLD_BEFORE, type ToldRow } from '../sql/told-before.ts';
@@ -52,14 +52,14 @@ export async function deliver(
     // crashpoint delivery.after-answer
     const doubtful = !absent && doubtsOf(attempts).length > 0;
     const ended = withId(answer.ended, found);
-    const again = (await spare(desk, toldBefore(desk, lane, ended))) ?? false;
-    const context = contextOf(desk, work, request, doubtful, again);
+    const told = (await spare(desk, toldBefore(desk, lane, ended))) ?? 'first';
+    const context = contextOf(desk, work, request, doubtful, told);
     const settlement =
       ended.outcome === 'duplicate' ? duplicate(context, ended.httpStatus, idOf(found)) : settle(ended, context);
     metrics.count('attempts', { connection: connection.name, outcome: settlement.attempt?.outcome ?? ended.outcome });
     metrics.observe('attemptSeconds', { connection: connection.name }, (performance.now() - begunAt) / 1000);
     if (ended.outcome !== 'not-sent') await spare(desk, desk.guard.ended(feeds(ended), answer.durationMs, sentAt));
-    if (settlement.connection?.do === 'hold' || (slowsDown(ended) && !again))
+    if (settlement.connection?.do === 'hold' || (slowsDown(ended) && told === 'first'))
       await spare(
         desk,
         desk.guard.throttled(settlement.connection?.do === 'hold' ? settlement.connection.forMs : 0, answer.durationMs),
@@ -114,10 +114,10 @@ function feeds(ended: Exclude<Ended, { outcome: 'not-sent' }>): 'ok' | 'failure'
 }
 
 /** What is said of the connection to one record again and again is said of the record, and nobody else is held for it. */
-async function toldBefore({ store }: Desk, { id }: Lane, ended: Ended): Promise<boolean> {
-  if (ended.outcome !== 'retry' || !isOfConnection(ended)) return false;
-  const [row] = await store.database.query<ToldRow>(TOLD_BEFORE, [id, ended.errorClass]);
-  return row!.again;
+async function toldBefore({ store }: Desk, { id, connection }: Lane, ended: Ended): Promise<Told> {
+  if (ended.outcome !== 'retry' || ended.notSent || !isOfConnection(ended)) return 'first';
+  const [row] = await store.database.query<ToldRow>(TOLD_BEFORE, [id, ended.errorClass, connection]);
+  return row!.told;
 }
 
 /** Too many requests, whether or not it says for how long. */

@@ -128,3 +128,21 @@ update connection_state set state = 'active', reason = null,
        changed_at = clock_timestamp()
  where connection = $1 and probe_holder = $2 and state = 'needs_reauth' returning 1 as ok`,
 };
+
+/**
+ * Connection $1 is active again: who was refused more than once, and is due within $2 ms, is due a second after all who waited
+ * meanwhile, so that one record which alone is refused does not stop them again. What is claimed together goes in any order.
+ */
+export const AFTER_THE_OTHERS: Statement = {
+  name: 'delivery-after-the-others',
+  text: `
+with refused as (
+  select l.id from lane l
+   where l.connection = $1 and l.holder is null
+     and l.due_at > statement_timestamp() and l.due_at <= statement_timestamp() + $2 * interval '1 ms'
+     and exists (select 1 from delivery d where d.lane_id = l.id and d.${UNFINISHED} and d.status in ('PENDING', 'UNKNOWN')
+                    and d.error_class = 'AUTH' and d.next_attempt_at is null)
+   order by l.id for update of l skip locked
+)
+update lane l set due_at = clock_timestamp() + interval '1 s' from refused r where l.id = r.id`,
+};

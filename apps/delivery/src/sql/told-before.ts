@@ -1,19 +1,40 @@
 import type { Statement } from '#db';
+import type { Told } from '../core/settlement.ts';
 import { UNFINISHED } from './unfinished.ts';
 
 export interface ToldRow {
-  again: boolean;
+  told: Told;
 }
 
 /**
  * Whether a request of lane $1 was answered with class $2 before, as long as what it was for is unfinished. By the lane and not the
  * delivery: a record that changes often would be a new one each time. Asked before the answer at hand is recorded.
+ *
+ * Credentials that are refused `again` are refused `alone` if what was begun last for another record of connection $3 went through;
+ * only what began after the first refusal counts, for what was on its way then shows nothing. Where nothing was begun within ten
+ * minutes (twice the wait between two tries of credentials; by the index of times) it is as it was found before: `counts`.
  */
 export const TOLD_BEFORE: Statement = {
   name: 'delivery-told-before',
   text: `
-select exists (
-  select 1 from delivery d join attempt a on a.delivery_id = d.id
-   where d.lane_id = $1 and d.${UNFINISHED} and d.attempt_n > 0 and a.outcome = 'retry' and a.error_class = $2
-) as again`,
+with before as (
+  select min(a.ended_at) as at, bool_or(a.counts) as alone
+    -- offset 0, here and below: by its key for each row, whatever the statistics say
+    from delivery d cross join lateral (
+      select ended_at, counts from attempt where delivery_id = d.id and outcome = 'retry' and error_class = $2 offset 0
+    ) a
+   where d.lane_id = $1 and d.${UNFINISHED} and d.attempt_n > 0
+), other as (
+  select a.outcome <> 'retry' as through
+    from before b cross join attempt a
+   cross join lateral (select connection, lane_id from delivery where id = a.delivery_id offset 0) d
+   where $2 = 'AUTH' and a.started_at > b.at and a.started_at > statement_timestamp() - interval '10 min'
+     and d.connection = $3 and d.lane_id <> $1
+     and (a.outcome in ('done', 'duplicate') or (a.outcome = 'retry' and a.error_class = 'AUTH'))
+   order by a.started_at desc limit 1
+)
+select case when b.at is null then 'first'
+            when $2 = 'AUTH' and coalesce((select through from other), b.alone) then 'alone'
+            else 'again' end as told
+  from before b`,
 };
