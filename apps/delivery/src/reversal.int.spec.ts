@@ -165,6 +165,45 @@ describe('a fact whose newer versions take the older posting back', () => {
     await orders.stop();
   });
 
+  it('builds no reversal from bytes that were refused, where a person posted others in their place', async () => {
+    const w = await at.running();
+    const refused = { outcome: 'rejected', errorClass: 'VALUE', message: 'no such account' } as const;
+    w.target.fault({ do: 'answer', result: refused });
+    const first = await invoice(w, 1, '10');
+    await becomes(w, first, 'DEAD');
+    const orders = await order(w);
+    try {
+      expect((await orders.on(first, 'resolve', { as: 'applied', targetId: 'T9' })).status).toBe('done');
+      const second = await invoice(w, 2, '11');
+      await becomes(w, second, 'HELD_REVIEW');
+      expect((await w.row(second))['review']).toContain('by hand');
+    } finally {
+      await orders.stop();
+    }
+    expect(did(w)).toEqual([]);
+  });
+
+  it.each(['a look', 'the target', 'a person'])('reverses what %s said to be posted', async (who) => {
+    const w = await at.running();
+    const declared = w.target.documents.get('invoice')!;
+    const create = who === 'a look' ? 'look-first' : who === 'a person' ? 'never' : 'by-idempotency-key';
+    w.target.documents.set('invoice', { ...declared, repeatIsSafe: { ...declared.repeatIsSafe, create } });
+    w.target.findAnswer = { found: 'one', targetId: 'T1', requestKeyMatches: true, evidence: 'GET' };
+    if (who === 'the target')
+      w.target.fault({ do: 'answer', result: { outcome: 'duplicate', message: 'exists', httpStatus: 409 } });
+    else w.target.fault({ do: 'apply-and-hang' });
+    const first = await invoice(w, 1, '10');
+    if (who === 'a person') {
+      await becomes(w, first, 'PARKED');
+      const orders = await order(w);
+      expect((await orders.on(first, 'resolve', { as: 'applied', targetId: 'T1' })).status).toBe('done');
+      await orders.stop();
+    } else await becomes(w, first, 'DELIVERED');
+    await becomes(w, await invoice(w, 2, '11'), 'DELIVERED');
+    const [reversal] = w.target.applied.filter(({ operation }) => operation === 'reverse');
+    expect(JSON.parse(reversal!.body!)).toMatchObject({ lines: [{ credit: '10' }, { debit: '10' }] });
+  });
+
   it('takes the word of a person for a reversal in doubt, and goes on with the posting', async () => {
     const w = await at.running({ retry: { ladderMs: [5], jitter: 0 } });
     await becomes(w, await invoice(w, 1, '10'), 'DELIVERED');

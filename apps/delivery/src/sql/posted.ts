@@ -2,7 +2,7 @@ import type { Statement } from '#db';
 
 /**
  * The bytes of what is posted in lanes $1: those of the revision that took effect, frozen with its first attempt, so any attempt of
- * it has them. A statement of its own, because only facts that reverse need it.
+ * it has them. None of what a person posted by hand. A statement of its own, because only facts that reverse need it.
  */
 export const POSTED_BODIES: Statement = {
   name: 'delivery-posted-bodies',

@@ -95,6 +95,14 @@ const NEWEST = `(not x.effect or l.applied_version is null or
           (coalesce(d.source_version, -1), d.aggregate_version) >= (l.applied_source_version, l.applied_version))`;
 const ADVANCES = '(d.effect and d.newest)';
 
+/**
+ * Whose bytes are posted: of what a person posted by hand we have none, though an attempt of it may be there that was refused. Where the
+ * request itself is known to be posted, by whatever way that was learnt, its content is acknowledged.
+ */
+const postedFrom = (ours: string, before: string): string =>
+  `case when not d.newest then ${before} when d.unposts then null when d.posted is null then ${before}
+                              when d.acknowledged is not null then ${ours} end`;
+
 /** Dropping a revision of something delivered leaves it delivered; unless what was posted is reversed by now. */
 const DROPPED = `(m.before is not null and not m.reversed_before and m.status in ('SKIPPED_NOCHANGE', 'SKIPPED_STALE', 'IGNORED', 'CANCELLED'))`;
 
@@ -189,10 +197,8 @@ update lane l set holder = null, until = null, wake = false,
                            when d.forgets then null else l.acknowledged end,
        cancelled = case when d.newest then coalesce(d.cancelled, l.cancelled) else l.cancelled end,
        posted = case when not d.newest then l.posted when d.unposts then null else coalesce(d.posted, l.posted) end,
-       posted_delivery = case when not d.newest then l.posted_delivery when d.unposts then null
-                              when d.posted is not null then d.id else l.posted_delivery end,
-       posted_revision = case when not d.newest then l.posted_revision when d.unposts then null
-                              when d.posted is not null then d.revision else l.posted_revision end
+       posted_delivery = ${postedFrom('d.id', 'l.posted_delivery')},
+       posted_revision = ${postedFrom('d.revision', 'l.posted_revision')}
   from delivered d where l.id = d.mine_id
 returning ${RESULT_COLUMNS}, d.http_status, d.again, d.dropped, d.told, l.token`,
 };
