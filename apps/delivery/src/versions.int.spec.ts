@@ -17,6 +17,20 @@ describe('versions of a record', () => {
     expect(w.target.applied.map(({ body }) => body)).toEqual(['{"a":3}']);
   });
 
+  it('says of the older ones that they are superseded before it says that the newer one is delivered', async () => {
+    const w = await at.world();
+    for (const version of [1, 2, 3]) await w.send({ key: 'vs-told', version });
+    const newest = await w.send({ key: 'vs-told', version: 4 });
+    await at.run(w);
+    await becomes(w, newest, 'DELIVERED');
+    const said = await w.database.query(
+      `select headers->>'ce_type' as type from outbox where topic = 'sync.result.v1' and key = 't:e:vs-told'
+        order by (headers->>'ce_aggregateversion')::bigint`,
+    );
+    const superseded = { type: 'sync.result.superseded' };
+    expect(said).toEqual([superseded, superseded, superseded, { type: 'sync.result.delivered' }]);
+  });
+
   it('orders by the version of the source before the order of arrival', async () => {
     const w = await at.running();
     const newer = await w.send({ version: 1, sourceVersion: 7 });

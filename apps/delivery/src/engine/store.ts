@@ -198,7 +198,8 @@ export class Store {
           ]),
       dependencies.length > 0 ? releaseWaiters(tx, dependencies) : [],
     ]);
-    rows.push(...superseded);
+    // a newer result of the record says more: who keeps the newest one ends with that of what took effect
+    rows.unshift(...superseded);
     const echoes = rows.filter((row) => row.hop_count > 0 && ENDED_WITHOUT_CHANGE.has(row.status));
     if (echoes.length > 0) tx.queue(FORGET_OWN_WRITES, [echoes.map((row) => row.id)]);
     await this.#results.write(
