@@ -125,6 +125,14 @@ describe('a replayed event', () => {
     await becomes(w, event, 'DELIVERED');
   });
 
+  it('lets go what went around too often, once its mapping is mended', async () => {
+    const w = await at.running();
+    const event = await w.send({ body: { a: 1 }, headers: { hopCount: 4 } });
+    await becomes(w, event, 'HELD_REVIEW');
+    expect((await replay(w, event, { body: { a: 2 }, headers: { hopCount: 4 } })).outcome).toBe('revised');
+    await becomes(w, event, 'DELIVERED');
+  });
+
   it('turns what the mapping refused into a document', async () => {
     const w = await at.running();
     const event = await w.send({ kind: 'rejected', headers: { reason: 'no date' } });
@@ -201,6 +209,85 @@ describe('a replayed event', () => {
     const again = await replay(w, reversible, { document: 'invoice', body: lines(2) }, { resend: true });
     expect(again.outcome).toBe('nothing');
     expect(w.target.applied).toHaveLength(4);
+  });
+
+  it('sends a record again with its newest version, also where that one changed nothing when it came', async () => {
+    const w = await at.running();
+    const [first, echo] = [{ version: 1 }, { version: 2, headers: { hopCount: 4 } }];
+    const delivered = await w.send({ ...first, body: { x: 1 } });
+    await becomes(w, delivered, 'DELIVERED');
+    const event = await w.send({ ...echo, body: { x: 1 } });
+    await becomes(w, event, 'SKIPPED_NOCHANGE');
+    expect(await replay(w, delivered, { ...first, body: { x: 2 } }, { resend: true })).toMatchObject({
+      note: expect.stringContaining('newer'),
+    });
+    expect(await replay(w, event, { ...echo, body: { x: 2 } })).toMatchObject({
+      note: expect.stringContaining('was not asked'),
+    });
+    expect(await replay(w, event, { ...echo, body: { x: 1 } }, { resend: true })).toMatchObject({
+      note: 'it is SKIPPED_NOCHANGE with the same content',
+    });
+    expect(await replay(w, event, { ...echo, body: { x: 2 } }, { resend: true })).toMatchObject({ revision: 2 });
+    // its hops are those of before: what a person ordered begins to count anew
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ delivered_revision: 2, hop_count: 0 });
+    expect(w.target.applied.map(({ body }) => body)).toEqual(['{"x":1}', '{"x":2}']);
+    expect((await replay(w, event, { ...echo, body: { x: 2 } }, { resend: true })).outcome).toBe('nothing');
+    const lag = (await w.metrics.text()).match(/crossdock_sync_lag_seconds_count\{[^}]*\} (\d+)/);
+    expect(lag?.[1]).toBe('1'); // not from the moment in which it was accepted
+  });
+
+  it('leaves one that changed nothing what it was when its new revision is given up, superseded or changes nothing', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    await becomes(w, await w.send({ version: 1, body: { x: 1 } }), 'DELIVERED');
+    const echo = { version: 2, body: { x: 1 } };
+    const event = await w.send(echo);
+    const before = { revision: 1, delivered_revision: null, error_class: null };
+    await becomes(w, event, 'SKIPPED_NOCHANGE');
+    w.target.fault({ do: 'answer', result: refusal });
+    await replay(w, event, { ...echo, body: { x: 2 } }, { resend: true });
+    await becomes(w, event, 'DEAD');
+    expect((await orders.on(event, 'cancel')).status).toBe('done');
+    expect(await becomes(w, event, 'SKIPPED_NOCHANGE')).toMatchObject(before);
+    const unchanged = { ...echo, headers: { createOnly: ['/y'] } };
+    expect(await replay(w, event, unchanged, { resend: true })).toMatchObject({ revision: 3 });
+    expect(await becomes(w, event, 'SKIPPED_NOCHANGE')).toMatchObject(before);
+    w.target.fault({ do: 'answer', result: refusal });
+    expect(await replay(w, event, { ...echo, body: { x: 3 } }, { resend: true })).toMatchObject({ revision: 4 });
+    await becomes(w, event, 'DEAD');
+    await becomes(w, await w.send({ version: 3, body: { x: 4 } }), 'DELIVERED');
+    expect(await becomes(w, event, 'SKIPPED_NOCHANGE')).toMatchObject(before);
+    expect(w.target.applied.map(({ body }) => body)).toEqual(['{"x":1}', '{"x":4}']);
+    await orders.stop();
+  });
+
+  it('reverses what is posted also where a newer version of it changed nothing, and only if it may', async () => {
+    const w = await at.running();
+    const lines = (a: number) => ({ lines: [{ debit: a }] });
+    for (const document of ['journalEntry', 'invoice']) {
+      await becomes(w, await w.send({ document, version: 1, body: lines(1) }), 'DELIVERED');
+      const echo = await w.send({ document, version: 2, body: lines(1) });
+      await becomes(w, echo, 'SKIPPED_NOCHANGE');
+      const changed = await replay(w, echo, { document, version: 2, body: lines(2) }, { resend: true });
+      expect(changed.outcome).toBe(document === 'invoice' ? 'revised' : 'nothing');
+      if (document === 'invoice') await becomes(w, echo, 'DELIVERED');
+    }
+    expect(w.target.applied.map(({ document, body }) => `${document} ${body}`)).toEqual([
+      'journalEntry {"lines":[{"debit":1}]}',
+      'invoice {"lines":[{"debit":1}]}',
+      'invoice {"lines":[{"credit":1}]}',
+      'invoice {"lines":[{"debit":2}]}',
+    ]);
+  });
+
+  it('sends again what is delivered although its mapping ignored a newer version', async () => {
+    const w = await at.running();
+    const event = await w.send({ version: 1, body: { x: 1 } });
+    await becomes(w, event, 'DELIVERED');
+    await becomes(w, await w.send({ version: 2, kind: 'ignored' }), 'IGNORED');
+    expect(await replay(w, event, { version: 1, body: { x: 2 } }, { resend: true })).toMatchObject({ revision: 2 });
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ delivered_revision: 2 });
+    expect(w.target.applied.map(({ body }) => body)).toEqual(['{"x":1}', '{"x":2}']);
   });
 
   it('does not call a fact delivered whose posting it reversed, when the mapping then withdraws it', async () => {

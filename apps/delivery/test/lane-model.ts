@@ -73,7 +73,7 @@ export class LaneModel {
   /** when the target first saw each request key, and the record that it made of it */
   readonly #seen = new Map<string, { at: number; id: string }>();
   /** what a revision goes back to when it is dropped */
-  readonly #delivered = new Map<bigint, Pick<Delivery, 'kind' | 'body' | 'version'>>();
+  readonly #delivered = new Map<bigint, Pick<Delivery, 'status' | 'kind' | 'body' | 'version'>>();
   #revisions = 1;
   /** what was sent for the live posting */
   #postedBody: string | null = null;
@@ -144,6 +144,7 @@ export class LaneModel {
       const same = delivery.kind === 'document' && delivery.body === content;
       const decided = kind === 'edit' ? edit(met) : replay(met, { kind: 'document', same, resend: true });
       if (decided.do === 'nothing') continue;
+      if (delivery.status === 'SKIPPED_NOCHANGE') this.#keep(delivery);
       delivery.version = { ...delivery.version, revision: ++this.#revisions };
       Object.assign(delivery, { status: 'PENDING', kind: 'document', body: content, step: 0, nextAttemptAt: null });
       this.#lane.token++;
@@ -151,10 +152,12 @@ export class LaneModel {
     }
   }
 
+  #keep({ id, status, kind, body, version }: Delivery): void {
+    this.#delivered.set(id, { status, kind, body, version });
+  }
+
   #drop(delivery: Delivery, status: Delivery['status']): void {
-    const before = this.#delivered.get(delivery.id);
-    delivery.status = before === undefined ? status : 'DELIVERED';
-    if (before !== undefined) Object.assign(delivery, before);
+    Object.assign(delivery, { status }, this.#delivered.get(delivery.id));
   }
 
   /** One claim and what follows of it; `fate` is used if a request goes out. False when there is nothing to do for now. */
@@ -326,9 +329,8 @@ export class LaneModel {
     }
     if (settlement.forgets) lane.acknowledged = null;
     if (settlement.status === 'DELIVERED') {
-      const { kind, body, version } = delivery;
-      delivery.deliveredRevision = version.revision;
-      this.#delivered.set(delivery.id, { kind, body, version });
+      delivery.deliveredRevision = delivery.version.revision;
+      this.#keep(delivery);
     }
     if (settlement.targetId !== null) lane.targetId = settlement.targetId;
     if (settlement.effect) this.#effect(delivery);

@@ -52,7 +52,7 @@ export const STATUS_MEANING: Readonly<Record<DeliveryStatus, string>> = {
   CANCELLED: 'a person gave it up',
 };
 
-/** Nothing more happens by itself or by rule. A new revision may still open DELIVERED again. */
+/** Nothing more happens by itself or by rule. A new revision may still open DELIVERED and SKIPPED_NOCHANGE again. */
 export const FINISHED: ReadonlySet<DeliveryStatus> = new Set([
   'DELIVERED',
   'IGNORED',
@@ -87,13 +87,14 @@ const FROM_CLAIM: readonly DeliveryStatus[] = [
   'RESOLVED_SUPERSEDED',
   'CANCELLED',
 ];
-/** What a person, or the rule that a newer one took effect, makes of something that waits. */
+/** What a person, or the rule that a newer one took effect, makes of something that waits: of a new revision what it was before. */
 const BY_PERSON: readonly DeliveryStatus[] = [
   'PENDING',
   'CANCELLED',
   'RESOLVED_MANUAL',
   'RESOLVED_SUPERSEDED',
   'DELIVERED',
+  'SKIPPED_NOCHANGE',
 ];
 
 export const TRANSITIONS: Readonly<Record<DeliveryStatus, readonly DeliveryStatus[]>> = {
@@ -112,7 +113,7 @@ export const TRANSITIONS: Readonly<Record<DeliveryStatus, readonly DeliveryStatu
   DEAD: BY_PERSON,
   DELIVERED: ['PENDING'], // a new revision
   IGNORED: [],
-  SKIPPED_NOCHANGE: [],
+  SKIPPED_NOCHANGE: ['PENDING'], // a new revision
   SKIPPED_STALE: [],
   RESOLVED_MANUAL: [],
   RESOLVED_SUPERSEDED: [],

@@ -6,7 +6,7 @@ import { migrate, needsMigration } from './migrate.ts';
 import { MIGRATIONS } from './migrations.ts';
 
 /** a table that the last migration changes */
-const READ = 'select count(*) from dead_letter';
+const READ = 'select count(*) from delivery';
 
 describe('migrating beside a version that is at work', () => {
   let clone: ClonedDatabase;

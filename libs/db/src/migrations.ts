@@ -8,6 +8,7 @@ import { LargeReplays0007 } from './migrations/0007-large-replays.ts';
 import { ClosedPeriods0008 } from './migrations/0008-closed-periods.ts';
 import { CheapDeliveries0009 } from './migrations/0009-cheap-deliveries.ts';
 import { DeadLettersOfTopicsMadeAnew0010 } from './migrations/0010-dead-letters-of-topics-made-anew.ts';
+import { RevisionsOfWhatChangedNothing0011 } from './migrations/0011-revisions-of-what-changed-nothing.ts';
 
 /** In order. A new one goes at the end; what is released is never edited. */
 export const MIGRATIONS = [
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   ClosedPeriods0008,
   CheapDeliveries0009,
   DeadLettersOfTopicsMadeAnew0010,
+  RevisionsOfWhatChangedNothing0011,
 ];

@@ -20,7 +20,7 @@ export interface Met {
   lane: Lane;
   delivery: Delivery;
   declaration: DocumentDeclaration;
-  /** a newer version of the record is there, and was not cancelled */
+  /** a newer version of the record is there, and was neither cancelled nor ignored */
   newer: boolean;
 }
 
@@ -43,9 +43,10 @@ const nothing = (why: string): Revising => ({ do: 'nothing', why });
  *     open doubt or in flight, may be there since a restore ──────> nothing
  *     waiting, held, parked, dead ── new content ─────────────────> new revision
  *     delivered state, still the newest, resend asked ── differs ─> new revision
- *     delivered fact with reversals, the one that is posted, same ─> new revision: reverses, then posts
+ *     delivered fact with reversals, is posted, the same ─────────> new revision: reverses, then posts
  *     all else ───────────────────────────────────────────────────> nothing
  *
+ * What changed nothing when it came, because the target had it already, is as good as delivered: an echo is the newest of most records.
  * So replaying twice, or replaying what went through, never makes a second document.
  */
 export function replay(met: Met, replayed: Replayed): Revising {
@@ -58,14 +59,16 @@ export function replay(met: Met, replayed: Replayed): Revising {
       return nothing('what was posted before is reversed already: it can only be completed');
     return { do: 'revise' };
   }
-  if (delivery.status !== 'DELIVERED') return nothing(`it is ${delivery.status}`);
-  if (!replayed.resend) return nothing('it is DELIVERED, and sending it again if it changed was not asked');
+  const { status } = delivery;
+  if (status !== 'DELIVERED' && status !== 'SKIPPED_NOCHANGE') return nothing(`it is ${status}`);
+  if (!replayed.resend) return nothing(`it is ${status}, and sending it again if it changed was not asked`);
   if (newer || !isApplied(delivery, lane)) return nothing('a newer version of this record is there');
-  if (replayed.same) return nothing('it is DELIVERED with the same content');
+  if (replayed.same) return nothing(`it is ${status} with the same content`);
   if (replayed.kind === 'ignored' || replayed.kind === 'rejected')
-    return nothing(`it is DELIVERED, and the mapping answers ${replayed.kind} by now`);
+    return nothing(`it is ${status}, and the mapping answers ${replayed.kind} by now`);
   if (declaration.nature === 'state') return { do: 'revise' };
-  if (declaration.versions === 'reversal' && lane.posted === delivery.documentId) return { do: 'revise' };
+  // the newest that took effect: what is posted is its own, or the same of an older version
+  if (declaration.versions === 'reversal' && lane.posted !== null) return { do: 'revise' };
   return nothing('it was posted: only a reversal could change that');
 }
 

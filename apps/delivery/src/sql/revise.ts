@@ -3,7 +3,7 @@ import type { Statement } from '#db';
 export interface MetRow {
   /** of the revision in force */
   content_hash: string | null;
-  /** a newer version of the record is there, and was not cancelled */
+  /** a newer version of the record is there, and was neither cancelled nor ignored */
   newer: boolean;
 }
 
@@ -12,7 +12,7 @@ export const MEET: Statement = {
   name: 'delivery-meet',
   text: `
 select encode(r.content_hash, 'hex') as content_hash, exists (
-         select 1 from delivery n where n.key = d.key and n.lane_id = d.lane_id and n.status <> 'CANCELLED'
+         select 1 from delivery n where n.key = d.key and n.lane_id = d.lane_id and n.status not in ('CANCELLED', 'IGNORED')
             and (coalesce(n.source_version, -1), n.aggregate_version) > (coalesce(d.source_version, -1), d.aggregate_version)
        ) as newer
   from delivery d left join revision r on r.delivery_id = d.id and r.n = d.revision
@@ -37,7 +37,8 @@ export interface NewRevision {
 
 /**
  * Delivery $1 gets the revision $2 (JSON, `NewRevision`) and waits with it. Its lane, which the transaction has locked, takes a new token:
- * whoever holds it prepared the revision before. $3: a person ordered it. A number is never used twice, though its revision was dropped.
+ * whoever holds it prepared the revision before. $3: a person wrote it. A number is never used twice, though its revision was dropped.
+ * Its hops are forgotten: it goes out because somebody ordered that, also by a replay, and not because a write of ours came around.
  */
 export const REVISE: Statement = {
   name: 'delivery-revise',
@@ -55,7 +56,8 @@ with input as (
 ), revised as (
   update delivery d set status = 'PENDING', revision = m.n, kind = x.kind, bundle = coalesce(x.bundle, d.bundle), step = 0,
          next_attempt_at = null, review = x.review, reason = x.reason, waiting_for = null, error_class = null, error = null,
-         hop_count = case when $3::boolean then 0 else d.hop_count end, reported = null,
+         hop_count = 0, reported = null,
+         unchanged_revision = case when d.status = 'SKIPPED_NOCHANGE' then d.revision else d.unchanged_revision end,
          amount = coalesce(x.amount, d.amount), currency = coalesce(x.currency, d.currency),
          changed_at = clock_timestamp(), finished_at = null
     from made m, input x where d.id = $1

@@ -77,7 +77,7 @@ export interface SettledRow {
   hop_count: number;
   /** it took effect before: this was a revision of it */
   again: boolean;
-  /** a revision of something delivered came to nothing: it is delivered as before */
+  /** a revision of something delivered, or of what changed nothing, came to nothing: it is as before */
   dropped: boolean;
   /** a result said exactly this already */
   told: boolean;
@@ -103,7 +103,7 @@ const postedFrom = (ours: string, before: string): string =>
   `case when not d.newest then ${before} when d.unposts then null when d.posted is null then ${before}
                               when d.acknowledged is not null then ${ours} end`;
 
-/** Dropping a revision of something delivered leaves it delivered; unless what was posted is reversed by now. */
+/** Dropping a revision leaves it what it was, delivered or without a change; unless what was posted is reversed by now. */
 const DROPPED = `(m.before is not null and not m.reversed_before and m.status in ('SKIPPED_NOCHANGE', 'SKIPPED_STALE', 'IGNORED', 'CANCELLED'))`;
 
 /** What a result says while somebody is needed. */
@@ -129,15 +129,17 @@ with input as (
     keeps_doubt boolean, taint_ms float8, request_hash text, effect boolean, acknowledged text, cancelled boolean, posted uuid,
     unposts boolean, forgets boolean, reversed boolean, operation text, by text)
 ), mine as (
-  select l.id as mine_id, x.*, ${NEWEST} as newest, d.delivered_revision as before, d.reversed as reversed_before,
-         d.reported as reported_before
+  select l.id as mine_id, x.*, ${NEWEST} as newest, d.reversed as reversed_before, d.reported as reported_before,
+         coalesce(d.delivered_revision, d.unchanged_revision) as before,
+         case when d.delivered_revision is null then 'SKIPPED_NOCHANGE' else 'DELIVERED' end as status_before
     from input x join (
       select id, token, applied_source_version, applied_version
         from lane where id = any(array(select lane_id from input)) and holder = $2 order by id for update
     ) l on l.id = x.lane_id and l.token = x.token
     -- offset 0: by its key for each row, whatever the statistics say
     cross join lateral (
-      select source_version, aggregate_version, delivered_revision, reversed, reported from delivery where id = x.delivery_id offset 0
+      select source_version, aggregate_version, delivered_revision, unchanged_revision, reversed, reported
+        from delivery where id = x.delivery_id offset 0
     ) d
 ), attempted as (
   update attempt a set outcome = m.attempt_outcome, doubt = m.attempt_doubt, ended_at = clock_timestamp(),
@@ -153,7 +155,7 @@ with input as (
    where a.delivery_id = m.delivery_id and a.doubt = 'open' and a.n is distinct from m.attempt_n
      and (m.closes is not null or m.looked or (m.attempt_n is null and m.evidence is not null))
 ), delivered as (
-  update delivery d set status = case when ${DROPPED} then 'DELIVERED' else m.status end,
+  update delivery d set status = case when ${DROPPED} then m.status_before else m.status end,
          revision = case when ${DROPPED} then m.before else d.revision end,
          kind = case when ${DROPPED} then (select r.kind from revision r where r.delivery_id = d.id and r.n = m.before) else d.kind end,
          error_class = m.error_class, error = m.error, step = m.step, reversed = coalesce(m.reversed, d.reversed),

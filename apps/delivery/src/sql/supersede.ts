@@ -2,9 +2,11 @@ import type { Statement } from '#db';
 import { RESULT_COLUMNS } from './settle.ts';
 import { UNFINISHED } from './unfinished.ts';
 
+const BEFORE = 'coalesce(d.delivered_revision, d.unchanged_revision)';
+
 /**
  * Of lanes $1, whose deliveries $2 just took effect: what is older and unfinished (waiting, held, parked and dead alike) is
- * superseded. A waiting revision of something delivered goes back to what was delivered.
+ * superseded. What a waiting revision was made of goes back to what it was.
  */
 export const SUPERSEDE: Statement = {
   name: 'delivery-supersede',
@@ -14,9 +16,11 @@ with newer as (
     from unnest($1::bigint[], $2::bigint[]) as e(lane_id, delivery_id) join delivery n on n.id = e.delivery_id
 ), gone as (
   update delivery d
-     set status = case when d.delivered_revision is null then 'RESOLVED_SUPERSEDED' else 'DELIVERED' end,
-         revision = coalesce(d.delivered_revision, d.revision),
-         kind = coalesce((select r.kind from revision r where r.delivery_id = d.id and r.n = d.delivered_revision), d.kind),
+     set status = case when d.delivered_revision is not null then 'DELIVERED'
+                       when d.unchanged_revision is not null then 'SKIPPED_NOCHANGE' else 'RESOLVED_SUPERSEDED' end,
+         revision = coalesce(${BEFORE}, d.revision),
+         kind = coalesce((select r.kind from revision r where r.delivery_id = d.id and r.n = ${BEFORE}), d.kind),
+         error_class = case when ${BEFORE} is null then d.error_class end, error = case when ${BEFORE} is null then d.error end,
          next_attempt_at = null, waiting_for = null, changed_at = clock_timestamp(), finished_at = clock_timestamp()
     from newer n
    where d.lane_id = n.lane_id and d.id <> n.id and d.${UNFINISHED} and d.status not in ('IN_FLIGHT', 'UNKNOWN')
