@@ -168,9 +168,6 @@ describe('a replayed event', () => {
     const orders = await order(w);
     const event = await w.send({ version: 1, body: { a: 1 } });
     await becomes(w, event, 'DELIVERED');
-    const results = async (): Promise<number> =>
-      (await w.database.query(`select 1 from outbox where key = 't:e:r1'`)).length;
-    const before = await results();
     w.target.fault({ do: 'answer', result: refusal });
     await replay(w, event, { version: 1, body: { a: 2 } }, { resend: true });
     await becomes(w, event, 'DEAD');
@@ -180,12 +177,52 @@ describe('a replayed event', () => {
       delivered_revision: 1,
       kind: 'document',
     });
-    expect(await results()).toBe(before + 1); // that of the refusal
     w.target.fault({ do: 'answer', result: refusal });
     expect(await replay(w, event, { version: 1, body: { a: 3 } }, { resend: true })).toMatchObject({ revision: 3 });
     await becomes(w, event, 'DEAD');
     await becomes(w, await w.send({ version: 2, body: { a: 4 } }), 'DELIVERED');
     expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ revision: 1 });
+    await orders.stop();
+  });
+
+  it('says that it is as before of what a result has called dead meanwhile, and nothing where none did', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    const of = { key: 'rev-told', version: 1 };
+    const said = async (): Promise<string[]> =>
+      (
+        await w.database.query<{ said: string }>(
+          `select substr(headers->>'ce_type', 13) || case when headers->>'ce_causationid' = $1 then '' else ' newer' end as said
+             from outbox where topic = 'sync.result.v1' and key = 't:e:rev-told' order by id`,
+          [event],
+        )
+      ).map((row) => row.said);
+    const event = await w.send({ ...of, body: { a: 1 } });
+    await becomes(w, event, 'DELIVERED');
+    await replay(w, event, { ...of, body: { a: 2 }, headers: { review: 'look' } }, { resend: true });
+    await becomes(w, event, 'HELD_REVIEW');
+    await orders.on(event, 'cancel');
+    await becomes(w, event, 'DELIVERED');
+    expect(await said()).toEqual(['delivered']);
+
+    w.target.fault({ do: 'answer', result: refusal });
+    await replay(w, event, { ...of, body: { a: 2 } }, { resend: true });
+    await becomes(w, event, 'DEAD');
+    const { name: connection } = w.connection;
+    await orders.place('pause', { connection });
+    await orders.on(event, 'retry');
+    await orders.on(event, 'retry');
+    await orders.on(event, 'cancel');
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ revision: 1, error_class: null });
+    expect(await said()).toEqual(['delivered', 'dead', 'delivered']);
+
+    await orders.place('resume', { connection });
+    w.target.fault({ do: 'answer', result: refusal });
+    await replay(w, event, { ...of, body: { a: 3 } }, { resend: true });
+    await becomes(w, event, 'DEAD');
+    await becomes(w, await w.send({ ...of, version: 2, body: { a: 4 } }), 'DELIVERED');
+    expect(await becomes(w, event, 'DELIVERED')).toMatchObject({ revision: 1, error_class: null });
+    expect((await said()).slice(3)).toEqual(['dead', 'delivered', 'delivered newer']);
     await orders.stop();
   });
 

@@ -204,7 +204,7 @@ export class Store {
     if (echoes.length > 0) tx.queue(FORGET_OWN_WRITES, [echoes.map((row) => row.id)]);
     await this.#results.write(
       tx,
-      rows.filter(({ dropped, told }) => !dropped && !told),
+      rows.filter(({ told }) => !told),
     );
     // crashpoint delivery.before-settle
     return { recorded: new Set(recorded), rows, woken };

@@ -79,7 +79,7 @@ export interface SettledRow {
   again: boolean;
   /** a revision of something delivered, or of what changed nothing, came to nothing: it is as before */
   dropped: boolean;
-  /** a result said exactly this already */
+  /** a result said exactly this already, and none has said otherwise since */
   told: boolean;
   /** under which its lane was held; none of one that another one superseded */
   token?: bigint;
@@ -108,6 +108,8 @@ const DROPPED = `(m.before is not null and not m.reversed_before and m.status in
 
 /** What a result says while somebody is needed. */
 const SAYS = `case when m.status in ('PARKED', 'DEAD') then concat_ws(' ', m.status, m.error_class) end`;
+/** Neither ended nor in need of somebody. */
+const MOVES = `(m.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'IN_FLIGHT') or m.status like 'HELD%')`;
 
 /**
  * Records the outcomes $1 (JSON list of `SettleRow`) of holder $2: attempt, delivery, `applied`, cross-reference and the lane, which is
@@ -116,7 +118,8 @@ const SAYS = `case when m.status in ('PARKED', 'DEAD') then concat_ws(' ', m.sta
  *
  * An adopted record that got its update is delivered and no duplicate any more.
  *
- * `finished_at` is set for PARKED and DEAD too: a result is written for them, once as long as they only fail the same way again.
+ * `finished_at` is set for PARKED and DEAD too: a result is written for them, once as long as they only fail the same way again. What a
+ * dropped revision leaves as it was is told once more where a result has said PARKED or DEAD meanwhile.
  */
 export const SETTLE: Statement = {
   name: 'delivery-settle',
@@ -130,6 +133,7 @@ with input as (
     unposts boolean, forgets boolean, reversed boolean, operation text, by text)
 ), mine as (
   select l.id as mine_id, x.*, ${NEWEST} as newest, d.reversed as reversed_before, d.reported as reported_before,
+         d.failure_told as failure_told_before,
          coalesce(d.delivered_revision, d.unchanged_revision) as before,
          case when d.delivered_revision is null then 'SKIPPED_NOCHANGE' else 'DELIVERED' end as status_before
     from input x join (
@@ -138,7 +142,7 @@ with input as (
     ) l on l.id = x.lane_id and l.token = x.token
     -- offset 0: by its key for each row, whatever the statistics say
     cross join lateral (
-      select source_version, aggregate_version, delivered_revision, unchanged_revision, reversed, reported
+      select source_version, aggregate_version, delivered_revision, unchanged_revision, reversed, reported, failure_told
         from delivery where id = x.delivery_id offset 0
     ) d
 ), attempted as (
@@ -159,17 +163,16 @@ with input as (
          revision = case when ${DROPPED} then m.before else d.revision end,
          kind = case when ${DROPPED} then (select r.kind from revision r where r.delivery_id = d.id and r.n = m.before) else d.kind end,
          error_class = m.error_class, error = m.error, step = m.step, reversed = coalesce(m.reversed, d.reversed),
-         reported = coalesce(${SAYS}, d.reported),
+         reported = coalesce(${SAYS}, d.reported), failure_told = case when ${MOVES} then d.failure_told else ${SAYS} is not null end,
          next_attempt_at = case when m.next_ms is null then null else clock_timestamp() + m.next_ms * interval '1 ms' end,
          review = coalesce(m.review, d.review), waiting_for = m.waiting_for, adopted = (d.adopted or m.adopted) and not (m.effect and m.operation = 'update'),
          attempts = d.attempts - m.uncounted::int, target_id = coalesce(m.target_id, d.target_id),
          delivered_revision = case when m.status = 'DELIVERED' then d.revision else d.delivered_revision end,
          changed_at = clock_timestamp(),
-         finished_at = case when m.status in ('PARKED', 'DEAD') or not (m.status in ('PENDING', 'RETRY_WAIT', 'UNKNOWN', 'IN_FLIGHT') or m.status like 'HELD%')
-                            then clock_timestamp() end
+         finished_at = case when not ${MOVES} then clock_timestamp() end
     from mine m where d.id = m.delivery_id
   returning ${RESULT_COLUMNS}, m.http_status, m.before is not null as again, ${DROPPED} as dropped,
-    coalesce(${SAYS} = m.reported_before, false) as told,
+    case when ${DROPPED} then not m.failure_told_before else coalesce(${SAYS} = m.reported_before, false) end as told,
     -- with all that the statements below need: a join of what two of them returned is planned as one of single rows, and walks
     -- over the whole of one for each row of the other
     m.mine_id, m.newest, m.effect, m.unposts, m.forgets, m.operation, m.by, m.due_ms, m.keeps_doubt, m.taint_ms, m.request_hash,

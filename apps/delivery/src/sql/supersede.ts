@@ -6,7 +6,7 @@ const BEFORE = 'coalesce(d.delivered_revision, d.unchanged_revision)';
 
 /**
  * Of lanes $1, whose deliveries $2 just took effect: what is older and unfinished (waiting, held, parked and dead alike) is
- * superseded. What a waiting revision was made of goes back to what it was.
+ * superseded. What a waiting revision was made of goes back to what it was, and is told where a result has said otherwise meanwhile.
  */
 export const SUPERSEDE: Statement = {
   name: 'delivery-supersede',
@@ -25,9 +25,10 @@ with newer as (
     from newer n
    where d.lane_id = n.lane_id and d.id <> n.id and d.${UNFINISHED} and d.status not in ('IN_FLIGHT', 'UNKNOWN')
      and (coalesce(d.source_version, -1), d.aggregate_version) < (n.source_version, n.aggregate_version)
-  returning ${RESULT_COLUMNS}, null::int as http_status, false as again, false as dropped, false as told
+  returning ${RESULT_COLUMNS}, null::int as http_status, false as again, ${BEFORE} is not null as dropped,
+    ${BEFORE} is not null and not d.failure_told as told
 ), unwaited as (
   delete from dependency_wait w using gone g where w.delivery_id = g.id
 )
-select * from gone where status = 'RESOLVED_SUPERSEDED'`,
+select * from gone`,
 };

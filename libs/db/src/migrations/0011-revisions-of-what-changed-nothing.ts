@@ -13,6 +13,8 @@ export class RevisionsOfWhatChangedNothing0011 implements MigrationInterface {
       insert into delivery_transition ("from", "to") values ${legal} on conflict do nothing;
       -- the revision that was SKIPPED_NOCHANGE before a newer one came to wait
       alter table delivery add column unchanged_revision integer;
+      -- a result said PARKED or DEAD, and none has said since how it ended
+      alter table delivery add column failure_told boolean not null default false;
     `);
   }
 
