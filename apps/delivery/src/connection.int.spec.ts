@@ -40,31 +40,50 @@ describe('a connection', () => {
     )[0];
   const isSick = ({ key }: { key: string }): boolean => key === 't:e:sick';
 
+  /** As the connection is once others have gone through since, and the sick one has climbed by that. */
+  const onceOthersWent = async (w: World, sick: string): Promise<unknown> => {
+    await until('the sick one climbs, as others go through', async () => {
+      await becomes(w, await w.send({ key: `well-${w.target.applied.length}` }), 'DELIVERED', 10_000);
+      return Number((await w.row(sick))['step']) > 0;
+    });
+    return heldAndLowered(w);
+  };
+
   it.each([429, 503])(
-    'is held by the first answer %i to a record, and no more by one that gets nothing else: that parks',
+    'is held by the answer %i to a record, and no more by one that gets nothing else while others go through: that parks',
     async (status) => {
-      const w = await at.running();
+      const w = await at.running({ budget: { concurrency: 1 } });
       w.target.fault(toldToWait(status, 200), isSick, 1_000);
       const sick = await w.send({ key: 'sick' });
       await becomes(w, sick, 'RETRY_WAIT');
-      const once = await heldAndLowered(w);
-      expect(once).toMatchObject({ held_until: expect.any(Date), rate_low: 120 });
+      expect(await heldAndLowered(w)).toMatchObject({ held_until: expect.any(Date), rate_low: 30 });
+      const once = await onceOthersWent(w, sick);
       expect(await becomes(w, sick, 'PARKED', 20_000)).toMatchObject({
         error_class: status === 429 ? 'RATE_LIMIT' : 'INTERMITTENT',
-        attempts: 5,
       });
       expect(await heldAndLowered(w)).toEqual(once);
       await becomes(w, await w.send({ key: 'well' }), 'DELIVERED');
     },
   );
 
-  it('is held once for a record that is told to wait, however often that changes', async () => {
+  it('is held no more for a record that alone is told to wait, however often that changes', async () => {
     const w = await at.running();
     w.target.fault(toldToWait(429, 200), isSick, 1_000);
-    await becomes(w, await w.send({ key: 'sick', version: 1 }), 'RETRY_WAIT');
-    const once = await heldAndLowered(w);
+    const first = await w.send({ key: 'sick', version: 1 });
+    const once = await onceOthersWent(w, first);
     await becomes(w, await w.send({ key: 'sick', version: 2 }), 'RETRY_WAIT');
     expect(await heldAndLowered(w)).toEqual(once);
+  });
+
+  it('is held for as long as all are told to wait, and nobody climbs or parks by that', async () => {
+    const w = await at.running({ budget: { concurrency: 2 } });
+    w.target.fault(toldToWait(503, 50), undefined, 1_000);
+    const events = await Promise.all(['a', 'b'].map((key) => w.send({ key })));
+    const tried = async (event: string): Promise<boolean> => Number((await w.row(event))['attempt_n']) >= 4;
+    await until('each was tried', async () => (await Promise.all(events.map(tried))).every(Boolean));
+    for (const event of events) expect(await w.row(event)).toMatchObject({ step: 0 });
+    w.target.heal();
+    for (const event of events) await becomes(w, event, 'DELIVERED');
   });
 
   it('is not held where the status speaks of the record, which waits as long as it was told', async () => {
@@ -165,6 +184,18 @@ describe('a connection', () => {
       expect(await stateOf(w)).toBe('active');
     },
   );
+
+  it('is not paused for good by several records that alone are answered 401: they all park', async () => {
+    const w = await at.running({ budget: { concurrency: 1 } }, { probe: false });
+    w.target.fault(unauthorised, isSick, 10_000);
+    w.target.fault(unauthorised, ({ key }) => key === 't:e:other', 10_000);
+    const sick = await Promise.all(['sick', 'other'].map((key) => w.send({ key })));
+    await until('they park, while others go on', async () => {
+      await becomes(w, await w.send({ key: `well-${w.target.applied.length}` }), 'DELIVERED', 10_000);
+      return (await Promise.all(sick.map((event) => w.status(event)))).every((status) => status === 'PARKED');
+    });
+    for (const event of sick) expect(await w.row(event)).toMatchObject({ error_class: 'AUTH', attempts: 4 });
+  });
 
   it.each([
     [true, 'its probe goes through each time'],

@@ -168,6 +168,22 @@ describe('orders of people', () => {
     await orders.stop();
   });
 
+  it('tries a refused reversal of what is withdrawn again under a key of its own', async () => {
+    const w = await at.running();
+    const orders = await order(w);
+    await becomes(w, await w.send({ document: 'invoice', version: 1, body: { lines: [{ debit: '1' }] } }), 'DELIVERED');
+    const refusal = { outcome: 'rejected', errorClass: 'VALUE', message: 'account locked' } as const;
+    w.target.fault({ do: 'answer', result: refusal });
+    const gone = await w.send({ document: 'invoice', version: 2, kind: 'withdraw' });
+    await becomes(w, gone, 'DEAD');
+    const refused = w.target.requests.at(-1)!;
+    w.target.fault({ do: 'answer', result: refusal }, ({ requestKey }) => requestKey === refused.requestKey, 99);
+    await orders.on(gone, 'retry');
+    await becomes(w, gone, 'DELIVERED');
+    expect(w.target.requests.at(-1)).toMatchObject({ operation: 'reverse', body: refused.body });
+    await orders.stop();
+  });
+
   it('pauses and resumes a flow', async () => {
     const w = await at.running();
     const orders = await order(w);

@@ -208,7 +208,7 @@ describe('crossdock restore', () => {
     );
     await acceptAll();
     const kept = await clone.database.query<{ document: string }>(
-      `select document from lane where acknowledged is not null and id in (select lane_id from delivery where id = any($1))`,
+      `select document from lane where acknowledged = '\\x01' and id in (select lane_id from delivery where id = any($1))`,
       [[state, fact]],
     );
     expect(kept).toEqual([{ document: 'entry' }]);

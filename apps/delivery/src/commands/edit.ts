@@ -1,8 +1,8 @@
-import type { OpenField } from '#contracts';
 import { findBadText, isJsonObject, parseExactJson, writeExactJson, type Json, type SchemaSet } from '#schema';
 import { hasPlace } from '../core/body.ts';
 import { contentHashOf } from '../core/content.ts';
 import { repeatWord } from '../core/resolver.ts';
+import type { Delivery } from '../core/lane.ts';
 import { edit } from '../core/revision.ts';
 import { REVIEWED } from '../sql/load.ts';
 import { REVISE, type NewRevision } from '../sql/revise.ts';
@@ -27,7 +27,9 @@ export async function editBody(context: OrderContext, schemas: SchemaSet): Promi
   if (wrong !== undefined) return refuse(`${wrong.path || '/'}: ${wrong.message}`);
   const [made] = await tx.query<{ revision: number }>(REVISE, [
     delivery.id,
-    JSON.stringify(revisionOf(writeExactJson(given), open, delivery.createOnly, order.id)),
+    JSON.stringify(
+      revisionOf({ kind: 'document', body: writeExactJson(given), open, createOnly: delivery.createOnly }, order.id),
+    ),
     true,
   ]);
   settled.push({ recorded: new Set(), rows: [], woken: [lane.connection] });
@@ -43,15 +45,14 @@ export async function retryNow(context: OrderContext): Promise<Answer> {
   const subject = await lockSubject(context);
   if ('refused' in subject) return subject;
   const { lane, delivery, attempts, declaration } = subject;
-  const { body, open, createOnly } = delivery;
   const last = attempts.at(-1);
   const useless =
     last?.outcome === 'rejected' &&
-    (open.length > 0 || repeatWord(declaration, last.operation) === 'by-idempotency-key');
-  if (body === null || !useless || 'refused' in retry(subject)) return onDelivery(context, retry);
+    (delivery.open.length > 0 || repeatWord(declaration, last.operation) === 'by-idempotency-key');
+  if (!useless || 'refused' in retry(subject)) return onDelivery(context, retry);
   const [made] = await tx.query<{ revision: number }>(REVISE, [
     delivery.id,
-    JSON.stringify(revisionOf(body, open, createOnly, order.id)),
+    JSON.stringify(revisionOf(delivery, order.id)),
     true,
   ]);
   settled.push({ recorded: new Set(), rows: [], woken: [lane.connection] });
@@ -74,18 +75,16 @@ function documentOf(target: unknown): Json | string {
 }
 
 function revisionOf(
-  body: string,
-  open: readonly OpenField[],
-  createOnly: readonly string[],
+  { kind, body, open, createOnly }: Pick<Delivery, 'kind' | 'body' | 'open' | 'createOnly'>,
   command: string,
 ): NewRevision {
   const lists = { open: JSON.stringify(open), createOnly: JSON.stringify(createOnly) };
   return {
-    kind: 'document',
+    kind,
     body,
     open: lists.open,
     create_only: lists.createOnly,
-    content_hash: contentHashOf({ kind: 'document', body, ...lists, review: null }),
+    content_hash: contentHashOf({ kind, body, ...lists, review: null }),
     origin: 'edit',
     bundle: null,
     command_id: command,

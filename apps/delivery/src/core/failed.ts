@@ -17,6 +17,9 @@ export function notSent(context: Context): Settlement {
   };
 }
 
+/** So long after the end of a hold is tried who was the cause of it more than once. */
+const AFTER_THE_OTHERS_MS = 1_000;
+
 type Retry = Extract<WriteResult, { outcome: 'retry' }>;
 
 export function retry(ended: Retry, context: Context): Settlement {
@@ -40,16 +43,19 @@ export function retry(ended: Retry, context: Context): Settlement {
   }
   const forMs =
     ended.retryAfterMs === undefined ? 0 : Math.min(ended.retryAfterMs || SHORTEST_HOLD_MS, LONGEST_HOLD_MS);
-  if (forMs > 0 && isOfConnection(ended) && context.told === 'first')
+  if (forMs > 0 && isOfConnection(ended) && context.told !== 'alone') {
+    // next time others show first whether it is the record
+    const nextInMs = forMs + (context.told === 'first' ? 0 : AFTER_THE_OTHERS_MS);
     return {
       ...base(context),
       ...error,
       status: waiting,
-      nextInMs: forMs,
-      dueInMs: forMs,
+      nextInMs,
+      dueInMs: nextInMs,
       attempt,
       connection: { do: 'hold', forMs },
     };
+  }
   return { ...notBefore(forMs, climb(context, ended.errorClass, ended.message, waiting)), attempt };
 }
 

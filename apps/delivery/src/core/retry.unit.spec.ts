@@ -86,23 +86,25 @@ class Fails implements Step {
 
 const toldMs = (afterMs: number): number => (afterMs === 0 ? 1_000 : Math.min(afterMs, HOUR_MS));
 
-/** The target says when: that counts, from a second to an hour, holds the connection and climbs nothing. */
+/** The target says when: that counts, from a second to an hour, holds the connection and climbs nothing; again it lets others go first. */
 class IsTold implements Step {
   constructor(
     readonly afterMs: number,
     readonly httpStatus: 429 | 503,
+    readonly told: 'first' | 'again',
   ) {}
   check = (): boolean => true;
   run(_: Model, real: Schedule): void {
-    const { status, nextInMs, connection } = real.ends(told(this.afterMs, this.httpStatus), 0.5);
+    const { status, nextInMs, connection } = real.ends(told(this.afterMs, this.httpStatus), 0.5, this.told);
+    const forMs = toldMs(this.afterMs);
     expect(status).toBe('RETRY_WAIT');
-    expect(nextInMs).toBe(toldMs(this.afterMs));
-    expect(connection).toEqual({ do: 'hold', forMs: nextInMs });
+    expect(nextInMs).toBe(forMs + (this.told === 'first' ? 0 : 1_000));
+    expect(connection).toEqual({ do: 'hold', forMs });
   }
-  toString = (): string => `is told to wait ${this.afterMs} ms (${this.httpStatus})`;
+  toString = (): string => `is told to wait ${this.afterMs} ms (${this.httpStatus}, ${this.told})`;
 }
 
-/** It says so to one record again, or only of the record: that climbs, and waits no less than it is told. */
+/** It says so to one record while others go through, or only of the record: that climbs, and waits no less than it is told. */
 class IsToldAlone implements Step {
   constructor(
     readonly afterMs: number,
@@ -110,7 +112,7 @@ class IsToldAlone implements Step {
   ) {}
   check = (): boolean => true;
   run(model: Model, real: Schedule): void {
-    const settled = real.ends(told(this.afterMs, this.httpStatus), 0.5, this.httpStatus === 423 ? 'first' : 'again');
+    const settled = real.ends(told(this.afterMs, this.httpStatus), 0.5, this.httpStatus === 423 ? 'first' : 'alone');
     climbs(model, settled, PARKED_RETRY_MS, toldMs(this.afterMs));
   }
   toString = (): string => `is told to wait ${this.afterMs} ms (${this.httpStatus}), alone`;
@@ -171,7 +173,7 @@ const steps = fc.commands(
         fc.double({ min: 0, max: 0.999_999, noNaN: true }),
       )
       .map(([errorClass, chance]) => new Fails(errorClass, chance)),
-    fc.tuple(waits, fc.constantFrom(429, 503)).map((given) => new IsTold(...given)),
+    fc.tuple(waits, fc.constantFrom(429, 503), fc.constantFrom('first', 'again')).map((given) => new IsTold(...given)),
     fc.tuple(waits, fc.constantFrom(423, 429, 503)).map((given) => new IsToldAlone(...given)),
     fc.constant(new MeetsAClosedPeriod()),
     fc

@@ -67,7 +67,7 @@ const UNKNOWN: ConnectionRow = {
  *
  * A record that is refused again while others go through is at fault itself, and changes nothing of this (`TOLD_BEFORE`).
  *
- * Beside both, a target that asks us to slow down holds the connection for as long as it says, once for each record.
+ * Beside both, a target that asks us to slow down holds the connection for as long as it says.
  */
 export class Guard {
   readonly #options: GuardOptions;

@@ -59,7 +59,7 @@ export async function deliver(
     metrics.count('attempts', { connection: connection.name, outcome: settlement.attempt?.outcome ?? ended.outcome });
     metrics.observe('attemptSeconds', { connection: connection.name }, (performance.now() - begunAt) / 1000);
     if (ended.outcome !== 'not-sent') await spare(desk, desk.guard.ended(feeds(ended), answer.durationMs, sentAt));
-    if (settlement.connection?.do === 'hold' || (slowsDown(ended) && told === 'first'))
+    if (settlement.connection?.do === 'hold' || (slowsDown(ended) && told !== 'alone'))
       await spare(
         desk,
         desk.guard.throttled(settlement.connection?.do === 'hold' ? settlement.connection.forMs : 0, answer.durationMs),

@@ -172,7 +172,7 @@ with input as (
          finished_at = case when not ${MOVES} then clock_timestamp() end
     from mine m where d.id = m.delivery_id
   returning ${RESULT_COLUMNS}, m.http_status, m.before is not null as again, ${DROPPED} as dropped,
-    case when ${DROPPED} then not m.failure_told_before else coalesce(${SAYS} = m.reported_before, false) end as told,
+    case when ${DROPPED} then not (m.failure_told_before or m.reported_before is not null) else coalesce(${SAYS} = m.reported_before, false) end as told,
     -- with all that the statements below need: a join of what two of them returned is planned as one of single rows, and walks
     -- over the whole of one for each row of the other
     m.mine_id, m.newest, m.effect, m.unposts, m.forgets, m.operation, m.by, m.due_ms, m.keeps_doubt, m.taint_ms, m.request_hash,

@@ -26,7 +26,7 @@ with newer as (
    where d.lane_id = n.lane_id and d.id <> n.id and d.${UNFINISHED} and d.status not in ('IN_FLIGHT', 'UNKNOWN')
      and (coalesce(d.source_version, -1), d.aggregate_version) < (n.source_version, n.aggregate_version)
   returning ${RESULT_COLUMNS}, null::int as http_status, false as again, ${BEFORE} is not null as dropped,
-    ${BEFORE} is not null and not d.failure_told as told
+    ${BEFORE} is not null and not d.failure_told and d.reported is null as told
 ), unwaited as (
   delete from dependency_wait w using gone g where w.delivery_id = g.id
 )

@@ -10,9 +10,9 @@ export interface ToldRow {
  * Whether a request of lane $1 was answered with class $2 before, as long as what it was for is unfinished. By the lane and not the
  * delivery: a record that changes often would be a new one each time. Asked before the answer at hand is recorded.
  *
- * Credentials that are refused `again` are refused `alone` if what was begun last for another record of connection $3 went through;
- * only what began after the first refusal counts, for what was on its way then shows nothing. Where nothing was begun within ten
- * minutes (twice the wait between two tries of credentials; by the index of times) it is as it was found before: `counts`.
+ * What is said of the connection `again` is said of this record `alone` if one of another record of connection $3 went through that was begun
+ * after the first time (what was on its way then shows nothing), and within ten minutes (twice the wait between two tries of
+ * credentials; by the index of times). Where nothing was, credentials are taken as they were found before: `counts`.
  */
 export const TOLD_BEFORE: Statement = {
   name: 'delivery-told-before',
@@ -25,16 +25,14 @@ with before as (
     ) a
    where d.lane_id = $1 and d.${UNFINISHED} and d.attempt_n > 0
 ), other as (
-  select a.outcome <> 'retry' as through
-    from before b cross join attempt a
+  select 1 from before b cross join attempt a
    cross join lateral (select connection, lane_id from delivery where id = a.delivery_id offset 0) d
-   where $2 = 'AUTH' and a.started_at > b.at and a.started_at > statement_timestamp() - interval '10 min'
+   where a.started_at > greatest(b.at, statement_timestamp() - interval '10 min') and a.outcome in ('done', 'duplicate')
      and d.connection = $3 and d.lane_id <> $1
-     and (a.outcome in ('done', 'duplicate') or (a.outcome = 'retry' and a.error_class = 'AUTH'))
-   order by a.started_at desc limit 1
+   limit 1
 )
 select case when b.at is null then 'first'
-            when $2 = 'AUTH' and coalesce((select through from other), b.alone) then 'alone'
+            when exists (select from other) or ($2 = 'AUTH' and b.alone) then 'alone'
             else 'again' end as told
   from before b`,
 };
