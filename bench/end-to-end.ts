@@ -20,6 +20,11 @@ const ERPS = [
   { latencyMs: 250, seconds: 60 },
 ];
 
+const GOALS = [
+  ['p50', 1.3],
+  ['p99', 2],
+] as const;
+
 /**
  * Sync lag, from the signed webhook to the acknowledgement recorded, at 30 % of what the ERP can take, beside the ERP's own
  * response time measured in the same run. Goals (with issue 2): p50 <= 1.3 and p99 <= 2 times the response time.
@@ -35,29 +40,20 @@ export default async function run(): Promise<Report> {
   for (const erp of ERPS) {
     const { orders, lag, response, cpuMs } = await measured(erp);
     const { latencyMs, seconds } = erp;
-    const peer = "the ERP's response";
     report.setup = [
       ...report.setup,
       `${orders} won orders over ${seconds} s, 30 % of what an ERP can take that answers after ${latencyMs} ms (concurrency ${CONCURRENCY}); two documents each`,
     ];
     report.comparisons = [
       ...report.comparisons,
-      {
-        figure: `sync lag p50, ${orders / seconds} orders/s, webhook to acknowledged`,
+      ...GOALS.map(([quantile, atMost]) => ({
+        figure: `sync lag ${quantile}, ${orders / seconds} orders/s, webhook to acknowledged`,
         unit: 'ms',
-        ours: [lag.p50 * 1_000],
-        peer,
+        ours: [lag[quantile] * 1_000],
+        peer: "the ERP's response",
         theirs: [response],
-        goal: { atMost: 1.3 },
-      },
-      {
-        figure: `sync lag p99, ${orders / seconds} orders/s, webhook to acknowledged`,
-        unit: 'ms',
-        ours: [lag.p99 * 1_000],
-        peer,
-        theirs: [response],
-        goal: { atMost: 2 },
-      },
+        goal: { atMost },
+      })),
     ];
     report.figures = {
       ...report.figures,
