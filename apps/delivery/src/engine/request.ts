@@ -113,7 +113,7 @@ function feeds(ended: Exclude<Ended, { outcome: 'not-sent' }>): 'ok' | 'failure'
   return ended.errorClass === 'CONNECTION' || ended.errorClass === 'INTERMITTENT' ? 'failure' : 'ok';
 }
 
-/** What is said of the connection to one record again and again is said of the record, and nobody else is held for it. */
+/** What is said of the connection to one record again, while others go through, is said of the record: nobody else is held for it. */
 async function toldBefore({ store }: Desk, { id, connection }: Lane, ended: Ended): Promise<Told> {
   if (ended.outcome !== 'retry' || ended.notSent || !isOfConnection(ended)) return 'first';
   const [row] = await store.database.query<ToldRow>(TOLD_BEFORE, [id, ended.errorClass, connection]);
