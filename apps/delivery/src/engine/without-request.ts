@@ -1,7 +1,7 @@
 import { isHopeless } from '#db';
 import { happened } from '../core/happened.ts';
 import { again } from '../core/plan.ts';
-import { lookBeforeWithdrawal } from '../restore/look-before-withdrawal.ts';
+import { lookBeforeWithdrawal } from './look-before-withdrawal.ts';
 import { contextOf, type Desk, type Sendable } from './desk.ts';
 import { look } from './look.ts';
 import { giveUp, type Work } from './prepare.ts';

@@ -1,10 +1,10 @@
 import { climb } from '../core/failed.ts';
 import type { Plan } from '../core/plan.ts';
 import { repeatWord } from '../core/resolver.ts';
-import { contextOf, type Desk } from '../engine/desk.ts';
-import { ask } from '../engine/look.ts';
-import type { Work } from '../engine/prepare.ts';
-import { rowFor, settleRow } from '../engine/settle-row.ts';
+import { contextOf, type Desk } from './desk.ts';
+import { ask } from './look.ts';
+import type { Work } from './prepare.ts';
+import { rowFor, settleRow } from './settle-row.ts';
 import type { SettleRow } from '../sql/settle.ts';
 
 /**
