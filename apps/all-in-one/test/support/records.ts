@@ -64,7 +64,10 @@ export const wentThrough = (answer: Status): boolean =>
 
 /** What waits for a person or for a record that never came does not change for so long; what is on its way does. */
 const REST_MS = 4_000;
-/** The same where something is pending: behind what waits, or in a log whose readers are still finding each other after a crash. */
+/**
+ * The same where something has its turn still before it: behind what waits (also a retry whose time is over, when a newer
+ * version of its record is in doubt), or in a log whose readers are still finding each other after a crash. Retries are seconds apart.
+ */
 const PENDING_REST_MS = 90_000;
 
 /** Nothing moves by itself any more: all is finished, or what is not has stopped changing. */
@@ -75,8 +78,7 @@ export function atRest(): (answer: Status) => boolean {
     if (settled(answer)) return true;
     const { capture, outbox, flows } = answer;
     const moving = flows.some(
-      ({ unfinished, difference }) =>
-        unfinished['inFlight']! + unfinished['unknown']! + unfinished['retryWait']! > 0 || difference !== 0,
+      ({ unfinished, difference }) => unfinished['inFlight']! + unfinished['unknown']! > 0 || difference !== 0,
     );
     const now = JSON.stringify(flows.map(({ finished, unfinished }) => [finished, unfinished]));
     if (moving || capture.pending > 0 || outbox.unpublished > 0 || now !== last) {
@@ -84,7 +86,7 @@ export function atRest(): (answer: Status) => boolean {
       since = performance.now();
       return false;
     }
-    const pending = flows.some(({ unfinished }) => unfinished['pending']! > 0);
+    const pending = flows.some(({ unfinished }) => unfinished['pending']! + unfinished['retryWait']! > 0);
     return performance.now() - since > (pending ? PENDING_REST_MS : REST_MS);
   };
 }
