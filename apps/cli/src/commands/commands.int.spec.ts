@@ -85,6 +85,7 @@ describe('the command line', () => {
     const before = await console.cloned.database.query('select 1 from command');
     const { code, out } = await crossdock('retry', '--status', 'DEAD', '--dry-run');
     expect([code, out]).toEqual([0, expect.stringMatching(/^would retry delivery \d+$/)]);
+    expect((await crossdock('cancel', '1', '--dry-run')).out).toBe('would cancel delivery 1');
     expect((await crossdock('pause', 'flow', 'orders', '--dry-run')).out).toBe('would pause flow orders');
     expect(await console.cloned.database.query('select 1 from command')).toHaveLength(before.length);
   });
@@ -98,11 +99,23 @@ describe('the command line', () => {
     expect(err).toContain('there is no delivery "999999"');
   });
 
+  it('orders that a delivery is given up, with the reason', async () => {
+    const { database } = console.cloned;
+    const [row] = await database.query<{ id: bigint }>(`select id from delivery where status = 'DEAD'`);
+    const { code, out } = await crossdock('cancel', String(row!.id), '--reason', 'posted by hand');
+    expect([code, out]).toEqual([0, expect.stringMatching(/^ordered: cancel delivery \d+ /)]);
+    expect(await database.query(`select kind, target, reason from command where kind = 'cancel'`)).toEqual([
+      { kind: 'cancel', target: { deliveryId: String(row!.id) }, reason: 'posted by hand' },
+    ]);
+  });
+
   it.each([
     [['status', '--jsn'], "Unknown option '--jsn'"],
     [['show', 'order'], 'say what to show'],
     [['retry'], 'say which deliveries'],
     [['retry', '1'], '--reason'],
+    [['cancel'], 'say which deliveries'],
+    [['cancel', '1'], '--reason'],
     [['resolve', '1', '--as', 'maybe', '--reason', 'x'], '--as is applied or not-applied'],
     [['values', 'terms', 'net30'], 'is not from=to'],
   ])('tells with code 2 how %j is meant', async (words, hint) => {

@@ -1,4 +1,5 @@
 import type { Command } from '../io.ts';
+import { command as cancel } from './cancel.ts';
 import { command as captured } from './captured.ts';
 import { command as edit } from './edit.ts';
 import { command as failures } from './failures.ts';
@@ -22,6 +23,7 @@ export const API_COMMANDS: readonly Command[] = [
   captured,
   retry,
   resolve,
+  cancel,
   edit,
   replay,
   xref,
