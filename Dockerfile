@@ -19,6 +19,8 @@ COPY --from=build /app/dist dist
 COPY schemas schemas
 COPY apps/cli/bin.mjs apps/cli/bin.mjs
 COPY crossdock.yaml /etc/crossdock/crossdock.yaml
+# `crossdock status` in a running container
+RUN chmod 755 apps/cli/bin.mjs && ln -s /app/apps/cli/bin.mjs /usr/local/bin/crossdock
 RUN mkdir -p /var/lib/crossdock && chown node:node /var/lib/crossdock
 USER node
 EXPOSE 8080 9464

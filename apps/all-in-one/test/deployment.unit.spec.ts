@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments, parse } from 'yaml';
-import { METRICS, packageRoot, VARIABLES } from '#platform';
+import { METRICS, packageRoot, readEnvironment, VARIABLES } from '#platform';
 
 /** No container engine runs in the tests: what can be known of the layouts without one is held here. */
 const root = packageRoot();
@@ -147,6 +147,17 @@ describe('the compose layout', () => {
   it('publishes ports on the loopback address only', () => {
     for (const service of Object.values(compose.services))
       for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
+  });
+
+  it('has the sandbox, in which the targets of the configuration are that it mounts', () => {
+    expect(readFileSync(join(root, 'crossdock.yaml'), 'utf8')).toContain('baseUrl: sandbox:');
+    const image = readFileSync(join(root, 'Dockerfile'), 'utf8').matchAll(/(CROSSDOCK_\w+)=(\S+)/g);
+    const ofImage = Object.fromEntries([...image].map(([, name, value]) => [name, value]));
+    expect(ofImage).toHaveProperty('CROSSDOCK_HOME');
+    for (const stage of STAGES) {
+      const { sandbox } = readEnvironment({ ...ofImage, ...compose.services[stage]!.environment });
+      expect([stage, sandbox]).toEqual([stage, true]);
+    }
   });
 
   it('has no default password and sets only variables that exist', () => {

@@ -16,7 +16,7 @@ describe('the stages as separate processes on Kafka', () => {
     for (const undo of cleanUp.splice(0).reverse()) await undo();
   });
 
-  it('two of each, one of each killed on the way: every order once', async () => {
+  it('two of relay, mapper and delivery, one of each killed on the way: every order once', async () => {
     const folder = dataFolder();
     cleanUp.push(() => folder.remove());
     const postgres = spawnCommand(['run', 'postgres'], { CROSSDOCK_DATA: folder.path });

@@ -52,7 +52,7 @@ export const VARIABLES = {
   CROSSDOCK_LOG_LEVEL: 'debug, info, warn, error or silent; default warn',
   CROSSDOCK_POSTGRES_PORT: 'port of the embedded PostgreSQL; default: a free one, kept',
   CROSSDOCK_SANDBOX:
-    '`on` or `off`: the sandbox CRM, ERP and finance system; default on with our own example configuration',
+    '`on` or `off`: the sandbox CRM, ERP and finance system; default on where CROSSDOCK_HOME is not set (the image sets it)',
   CROSSDOCK_SANDBOX_PORT: 'port of the sandbox; default 8090',
 } as const;
 type Variable = keyof typeof VARIABLES;

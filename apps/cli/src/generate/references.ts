@@ -31,8 +31,8 @@ export function metricsReference(): string {
   );
   return `${HEAD}# Metrics
 
-Served at \`/metrics\` on \`CROSSDOCK_METRICS_PORT\` of every process, beside the runtime's own. What comes from the database is
-exported by console alone, so that a sum over processes does not count it twice.
+Served at \`/metrics\` on \`CROSSDOCK_METRICS_PORT\` of every process, beside the runtime's own. What is read from the tables comes from
+console, a few gauges of the outbox and the database from relay. Every process of these shows the same: take \`max\`, not \`sum\`.
 
 | metric | type | labels | meaning |
 |---|---|---|---|
@@ -86,7 +86,8 @@ export function topicsReference(): string {
     );
   return `${HEAD}# Topics
 
-Declared in \`libs/contracts/src/topics.ts\`, created at start-up, checked for drift. Each has a \`<topic>.dead-letter\` beside it.
+Declared in \`libs/contracts/src/topics.ts\`, created at start-up, checked for drift. Each has a \`<topic>.dead-letter\` beside it (one
+partition, kept 400 days). Relays keep their marks of the database in \`crossdock.history.v1\` (one partition, 28 days); docs/guides/operate.md says what for.
 
 | topic | writer | key | value | partitions | kept |
 |---|---|---|---|---|---|

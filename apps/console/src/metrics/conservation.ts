@@ -26,8 +26,8 @@ const CAPTURED = `
   where c.id is null or (c.status = 'published') <> coalesce(o.id is not null or x.outbox_id < archive.begins, false)`;
 
 /**
- * Fan-out: an event that the log has had for a minute has as many deliveries as its fan-out says (a dead letter stands for
- * one), or is unrouted, or is a dead letter.
+ * Fan-out: an event that is published, and was appended a minute ago, has as many deliveries as its fan-out says (a dead letter stands
+ * for one), or is unrouted, or is a dead letter.
  */
 const FAN_OUT = `
   with settled as (
