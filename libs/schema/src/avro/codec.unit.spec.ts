@@ -250,3 +250,48 @@ describe('exact decimals', () => {
     expect(decimalFromText(text, 38, 9)).toBe(problem);
   });
 });
+
+describe('a number of a megabyte', () => {
+  const order = schemas.canonical('order')!;
+  const read = (member: string): unknown =>
+    order.fromJson(
+      parseExactJson(
+        `{"id":"1","customerId":"1","stage":"WON","currency":"EUR","total":{"amount":1,"currency":"EUR"},${member}}`,
+      ),
+      { zone: 'UTC', idPrefix: '' },
+    );
+  const amount = (text: string): string => `"tax":{"amount":${text},"currency":"EUR"}`;
+  const zeros = (size: number): string => '0'.repeat(size);
+  const ms = (member: string): number => {
+    const began = performance.now();
+    read(member);
+    return performance.now() - began;
+  };
+  /** The least of a few: what else the machine does only adds. */
+  const took = (member: string): number => Math.min(ms(member), ms(member), ms(member));
+
+  it.each<[string, (size: number) => string]>([
+    ['zeros between two digits', (size) => amount(`1${zeros(size)}1`)],
+    ['zeros after a digit', (size) => amount(`1${zeros(size)}`)],
+    ['zeros after the point', (size) => amount(`1.${zeros(size)}`)],
+    ['zeros after the point and a digit', (size) => amount(`1.${zeros(size)}1`)],
+    ['nines', (size) => amount('9'.repeat(size))],
+    ['an exponent of zeros', (size) => amount(`1e${zeros(size)}1`)],
+    ['an exponent of nines', (size) => amount(`1e${'9'.repeat(size)}`)],
+    ['zeros between two digits, as a text', (size) => amount(`"1${zeros(size)}1"`)],
+    ['zeros and a letter, as a text', (size) => amount(`"0.${zeros(size)}x"`)],
+    ['zeros between two digits, as a version', (size) => `"version":1${zeros(size)}1`],
+  ])('of %s is taken or refused in time in proportion to its length', (_, member) => {
+    for (const size of [10_000, 100_000]) expect(took(member(10 * size))).toBeLessThan(30 * took(member(size)) + 20);
+  });
+
+  it('is judged by its value all the same', () => {
+    const refused = { ok: false, code: 'CROSSDOCK_CAPTURE_DECIMAL' };
+    expect(read(amount(`1${zeros(100_000)}1`))).toMatchObject(refused);
+    expect(read(amount(`"1.${zeros(100_000)}1"`))).toMatchObject(refused);
+    expect(read(amount(`1.${zeros(100_000)}`))).toMatchObject({
+      ok: true,
+      record: { tax: { amount: new Decimal(1) } },
+    });
+  });
+});
