@@ -406,4 +406,13 @@ fields:
     );
     expect(normalise('[]')).toBe('the record is not an object');
   });
+
+  it('refuses a number with more digits than a decimal in text may have, before anything is computed of it', () => {
+    const many = '1'.repeat(100_000);
+    const good = [`${'9'.repeat(30)}.${'9'.repeat(30)}`, '1.5E+003', '-1e-80', '0e999999999'];
+    const bad = [many, `0.${many}`, `1e${many}`, `${many}e-99999`, '1e81', '1e999999999', `${'9'.repeat(31)}`];
+    for (const text of good) expect(normalise(`{"Id": 1, "Amount": ${text}}`)).toMatch(/^\{/);
+    for (const text of bad)
+      expect(normalise(`{"Id": 1, "Amount": ${text}}`)).toBe('total.amount: a value is not a decimal');
+  });
 });

@@ -159,6 +159,9 @@ function isCleared(cleared: ReadonlySet<string>, path: string): boolean {
   return false;
 }
 
+/** As many digits as a decimal in text may have, and an exponent. More are refused unread: a product of two with a hundred thousand takes seconds. */
+const NUMBER_TEXT = /^-?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,9})?$/;
+
 /** Twice what decimal(38,9) holds. */
 const LARGEST_EXPONENT = 80;
 
@@ -171,6 +174,7 @@ export function fromJson(shape: Shape): (value: Value) => Value {
     case 'decimal':
       return (value) => {
         if (value instanceof JsonNumber) {
+          if (!NUMBER_TEXT.test(value.text)) return refuse();
           const decimal = new Decimal(value.text);
           return Math.abs(decimal.e) <= LARGEST_EXPONENT ? decimal : refuse(); // 1e999999999 would be written out
         }
