@@ -1,5 +1,6 @@
 import { CrossdockError } from '#contracts';
 import type { Envelope } from '#contracts';
+import { isJsonObject } from '#schema';
 import type { Json } from '#schema';
 import { explainMapping } from './explain.ts';
 import type { Explanation } from './explain.ts';
@@ -57,9 +58,8 @@ export class Bundle {
    */
   normalise(name: string, json: Json, options: { zone: string; tenant?: string }): Normalised {
     const mapping = this.mapping(name);
-    if (typeof json !== 'object' || json === null || Array.isArray(json))
-      return { ok: false, message: 'the record is not an object' };
-    const mapped = mapping.run(json as unknown as Source, NO_ENVELOPE(options.tenant ?? ''), options.zone, {});
+    if (!isJsonObject(json)) return { ok: false, message: 'the record is not an object' };
+    const mapped = mapping.run(json, NO_ENVELOPE(options.tenant ?? ''), options.zone, {});
     if (mapped.kind !== 'document') return { ok: false, message: mapped.reason };
     if (mapped.review !== undefined) return { ok: false, message: mapped.review };
     if (mapped.open.length > 0)

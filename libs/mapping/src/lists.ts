@@ -1,7 +1,8 @@
 import { Decimal } from '#contracts';
-import { JsonNumber } from '#schema';
+import { isJsonObject, JsonNumber } from '#schema';
+import type { Json } from '#schema';
 import type { Context } from './context.ts';
-import { follow, fromJson, parsePath } from './path.ts';
+import { follow, fromJson, parsePath, readPath } from './path.ts';
 import { Refusal } from './scope.ts';
 import type { Scope, Source, Value } from './scope.ts';
 import { describe } from './shape.ts';
@@ -33,11 +34,7 @@ export function listPath(text: string, at: At, context: Context): ListPath | und
     path: names.join('.'),
     ofRecord,
     get: (scope) => {
-      let value: Value = ofRecord ? scope.record : scope.item;
-      for (const name of names) {
-        if (value === null || value === undefined) return [];
-        value = (value as Source)[name];
-      }
+      const value = readPath(ofRecord ? scope.record : scope.item, names);
       if (value === null || value === undefined) return [];
       if (!Array.isArray(value)) throw new Refusal(`${text} is not a list`);
       return value as Source[];
@@ -65,13 +62,14 @@ export function manyPath(text: string, at: At, context: Context): ManyPath | und
     return context.findings.add(at, `${text} is a field of one item, but these are groups`, `say $group.${text}`);
   const found = follow(names, ofRecord ? context.record : context.item, ofRecord ? '' : context.itemRead, at, context);
   if (!found) return undefined;
-  const convert = context.json ? fromJson(found.shape) : undefined;
+  const convert = context.json ? fromJson(found.shape) : same;
+  const { lists } = found;
   return {
     shape: found.shape,
     read: found.read,
     collect: (scope, into) => {
-      if (ofGroup) for (const item of scope.group ?? []) walk(item, names, 0, convert ?? same, into);
-      else walk(ofRecord ? scope.record : scope.item, names, 0, convert ?? same, into);
+      if (ofGroup) for (const item of scope.group ?? []) walk(item, names, 0, convert, into, lists);
+      else walk(ofRecord ? scope.record : scope.item, names, 0, convert, into, lists);
     },
   };
 }
@@ -96,25 +94,43 @@ function targetPath(text: string, at: At, context: Context): ManyPath | undefine
   };
 }
 
+/** `lists` says which names must be lists; the others must not. Without it both are taken as they come. */
 function walk(
   value: Value,
   names: readonly string[],
   index: number,
   convert: (value: Value) => Value,
   into: Sum,
+  lists?: readonly number[],
 ): void {
   if (value === null || value === undefined) return;
-  if (Array.isArray(value)) {
-    for (const one of value) walk(one, names, index, convert, into);
-    return;
-  }
+  const list = Array.isArray(value);
+  if (lists && list !== lists.includes(index - 1))
+    throw new Refusal(`${names.slice(0, index).join('.')} is ${list ? 'a list' : 'not a list'}`);
+  if (list) for (const one of value) add(one, names, index, convert, into, lists);
+  else add(value, names, index, convert, into, lists);
+}
+
+function add(
+  value: Value,
+  names: readonly string[],
+  index: number,
+  convert: (value: Value) => Value,
+  into: Sum,
+  lists: readonly number[] | undefined,
+): void {
+  if (value === null || value === undefined) return;
   if (index === names.length) {
     const converted = convert(value);
     if (converted instanceof Decimal) into.add(converted);
     else addPlain(converted, into);
     return;
   }
-  walk((value as Source)[names[index]!], names, index + 1, convert, into);
+  if (!isJsonObject(value as Json)) {
+    const item = lists?.includes(index - 1) ? 'an item of ' : '';
+    throw new Refusal(`${item}${names.slice(0, index).join('.')} is not an object`);
+  }
+  walk((value as Source)[names[index]!], names, index + 1, convert, into, lists);
 }
 
 const same = (value: Value): Value => value;

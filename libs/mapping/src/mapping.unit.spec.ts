@@ -9,6 +9,7 @@ import type { CompiledMapping, Mapped } from './mapping.ts';
 import type { MappingSchemas } from './sides.ts';
 import { shapeOfAvro } from './shape-avro.ts';
 import { shapeOfJsonSchema } from './shape-json-schema.ts';
+import type { Source } from './scope.ts';
 import type { RecordShape } from './shape.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -311,6 +312,14 @@ describe('a mapping from a source to the canonical model', () => {
       Amount: { type: ['number', 'null'] },
       Stage: text,
       Closed: { type: 'string' },
+      Tax: {
+        type: 'object',
+        properties: {
+          amount: { type: 'string', format: 'decimal' },
+          of: { type: 'object', properties: { rate: text } },
+        },
+      },
+      Extra: { type: 'object' },
       Items: {
         type: 'array',
         items: { type: 'object', required: ['Code'], properties: { Code: text, Price: { type: 'number' } } },
@@ -405,6 +414,27 @@ fields:
       'lines[1]: an item of Items is not an object',
     );
     expect(normalise('[]')).toBe('the record is not an object');
+    expect(normalise('5')).toBe('the record is not an object');
+  });
+
+  it('refuses a path through what has no fields, and does not take the field for absent', () => {
+    const read = (field: string, data: string): unknown => {
+      const one = compile(`from: s\nto: t\ndocument: d\nfields: { ${field} }`, schema, TARGET, { json: true });
+      const mapped = one.run(parseExactJson(`{"Id":1,${data}}`) as object as Source, ENVELOPE, 'UTC', {});
+      return mapped.kind === 'rejected' ? mapped.reason : json(mapped);
+    };
+    const tax = 'big: Tax.amount';
+    for (const value of ['"19.00"', '19.00', '["19.00"]', 'true'])
+      expect(read(tax, `"Tax":${value}`)).toBe('big: Tax is not an object');
+    for (const data of ['"Tax":{"amount":null}', '"Tax":{}', '"Tax":null', '"Name":"x"'])
+      expect(read(tax, data)).toEqual({});
+    expect(read('firm: Tax.of.rate', '"Tax":{"of":"x"}')).toBe('firm: Tax.of is not an object');
+    expect(read('address: Extra.a.length', '"Extra":{"a":"x"}')).toBe('address: Extra.a is not an object');
+    expect(read('big: { sum: Tax.amount }', '"Tax":"19.00"')).toBe('big: Tax is not an object');
+    expect(read('big: { sum: Tax.amount }', '"Tax":[{"amount":"19.00"}]')).toBe('big: Tax is a list');
+    expect(read('big: { sum: Items.Price }', '"Items":["19.00"]')).toBe('big: an item of Items is not an object');
+    expect(read('big: { sum: Items.Price }', '"Items":{"Price":19.00}')).toBe('big: Items is not a list');
+    expect(read('big: { sum: Items.Price }', '"Items":[{"Price":19.00},null,{}]')).toEqual({ big: 19 });
   });
 
   it('refuses a number with more digits than a decimal in text may have, before anything is computed of it', () => {

@@ -1,5 +1,6 @@
 import { Decimal } from '#contracts';
-import { JsonNumber } from '#schema';
+import { isJsonObject, JsonNumber } from '#schema';
+import type { Json } from '#schema';
 import type { Expression } from './expression.ts';
 import { Refusal } from './scope.ts';
 import type { Scope, Source, Value } from './scope.ts';
@@ -120,6 +121,11 @@ export function pathExpression(text: string, at: At, context: Context): Expressi
 
 /** Reads one field. Absent is undefined; null only where the source explicitly cleared it (or something around it). */
 function getter(names: readonly string[], ofRecord: boolean, convert: ((value: Value) => Value) | undefined) {
+  if (convert)
+    return (scope: Scope): Value => {
+      const value = readPath(ofRecord ? scope.record : scope.item, names);
+      return value === null || value === undefined ? value : convert(value);
+    };
   const path = names.join('.');
   const [first, second] = names as [string, string?];
   const raw: (source: Source) => Value =
@@ -138,12 +144,6 @@ function getter(names: readonly string[], ofRecord: boolean, convert: ((value: V
             }
             return value;
           };
-  if (convert) {
-    return (scope: Scope): Value => {
-      const value = raw(ofRecord ? scope.record : scope.item);
-      return value === null || value === undefined ? value : convert(value);
-    };
-  }
   const nothing = (scope: Scope): null | undefined => {
     if (scope.cleared === undefined) return undefined;
     return isCleared(scope.cleared, (ofRecord ? '' : scope.itemPath) + path) ? null : undefined;
@@ -151,6 +151,17 @@ function getter(names: readonly string[], ofRecord: boolean, convert: ((value: V
   // two thirds of all paths are one name: they are worth a closure less
   if (names.length === 1 && !ofRecord) return (scope: Scope): Value => scope.item[first] ?? nothing(scope);
   return (scope: Scope): Value => raw(ofRecord ? scope.record : scope.item) ?? nothing(scope);
+}
+
+/** What stands at a path of exact JSON, in which anything may stand: what has no fields is refused, and not taken for absent. */
+export function readPath(source: Source, names: readonly string[]): Value {
+  let value: Value = source;
+  for (let index = 0; index < names.length; index++) {
+    if (value === null || value === undefined) return value;
+    if (!isJsonObject(value as Json)) throw new Refusal(`${names.slice(0, index).join('.')} is not an object`);
+    value = (value as Source)[names[index]!];
+  }
+  return value;
 }
 
 function isCleared(cleared: ReadonlySet<string>, path: string): boolean {
