@@ -27,6 +27,10 @@ const FILES = {
       Modified: { type: 'integer' },
       Title: { type: 'string' },
       Kind: { type: 'string', enum: ['B', 'C'] },
+      Numbers: {
+        type: 'array',
+        items: { type: 'object', properties: { Of: { type: 'string' }, Text: { type: 'string' } } },
+      },
     },
     required: ['AccountNo', 'Title', 'Kind'],
   }),
@@ -38,6 +42,10 @@ fields:
   name: { from: Title, then: [trim], missing: reject }
   kind: { from: Kind, map: { B: COMPANY, C: PERSON } }
   status: { const: ACTIVE }
+  taxIds:
+    each: Numbers
+    filter: { Of: present }
+    fields: { scheme: { from: Of, missing: reject }, value: { from: Text, missing: reject } }
 `,
 };
 
@@ -86,6 +94,14 @@ describe('a source with a shape of its own', () => {
       status: 'rejected',
       code: 'CROSSDOCK_CAPTURE_SCHEMA',
       reason: expect.stringMatching(/kind/i),
+    });
+  });
+
+  it('is rejected as what it is when a list in it holds null: no fault of ours', async () => {
+    expect(await became('{"AccountNo":3,"Title":"Acme","Kind":"B","Numbers":[{},null]}')).toMatchObject({
+      status: 'rejected',
+      code: 'CROSSDOCK_CAPTURE_SCHEMA',
+      reason: 'taxIds[1]: an item of Numbers is not an object',
     });
   });
 

@@ -76,23 +76,21 @@ function walk(
   const { item, items, itemPath, pointer: before, group: groupBefore } = scope;
   const made: Json[] = [];
   out[name] = made;
-  let chosen = list.get(scope);
+  const all = list.get(scope);
+  refuseStrays(all, list, scope, pointer);
   const place = scope.cleared === undefined ? undefined : `${list.ofRecord ? '' : itemPath}${list.path}`;
-  const original = chosen;
+  let chosen = all;
   if (filter) chosen = chosen.filter((one) => ((scope.item = one), filter.test(scope)));
   const groups = group && group.of(chosen, scope);
   const heads = groups ? groups.map((members) => members[0]!) : chosen;
+  const places = place !== undefined && (filter || group) ? new Map(all.map((one, index) => [one, index])) : undefined;
   scope.items = chosen;
   for (let index = 0; index < heads.length; index++) {
     const head = heads[index]!;
     scope.item = head;
     scope.group = groups?.[index];
-    if (place !== undefined) scope.itemPath = `${place}[${filter || group ? original.indexOf(head) : index}].`;
+    if (place !== undefined) scope.itemPath = `${place}[${places?.get(head) ?? index}].`;
     scope.pointer = `${pointer}/${index}`;
-    if (!isObject(head)) {
-      scope.at = '';
-      throw new Refusal(`an item of ${list.path} is not an object`);
-    }
     const object: JsonObject = {};
     made.push(object);
     put(scope, object);
@@ -102,6 +100,15 @@ function walk(
   scope.itemPath = itemPath;
   scope.pointer = before;
   scope.group = groupBefore;
+}
+
+/** Before a filter, a group or a split looks into any of them. */
+function refuseStrays(items: readonly Source[], list: ListPath, scope: Scope, pointer: string): void {
+  const stray = items.findIndex((one) => !isObject(one));
+  if (stray < 0) return;
+  scope.pointer = `${pointer}/${stray}`;
+  scope.at = '';
+  throw new Refusal(`an item of ${list.path} is not an object`);
 }
 
 interface Group {

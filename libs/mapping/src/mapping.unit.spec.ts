@@ -417,6 +417,19 @@ fields:
     expect(normalise('5')).toBe('the record is not an object');
   });
 
+  it('refuses a list with an item that is no object, also before a filter, a group or a split looks at it', () => {
+    const read = (each: string): unknown => {
+      const yaml = `from: s\nto: t\ndocument: d\nfields: { lines: { each: Items, ${each} } }`;
+      const data = parseExactJson('{"Id":1,"Amount":1,"Items":[{"Code":"A","Price":1},null]}') as object as Source;
+      return compile(yaml, schema, TARGET, { json: true }).run(data, ENVELOPE, 'UTC', {});
+    };
+    const refused = { kind: 'rejected', reason: 'lines[1]: an item of Items is not an object' };
+    expect(read('fields: { item: Code }')).toEqual(refused);
+    expect(read('filter: { Code: present }, fields: { item: Code }')).toEqual(refused);
+    expect(read('group: Code, fields: { item: Code }')).toEqual(refused);
+    expect(read('fields: { share: { split: { of: $record.Amount, by: Price, scale: 2 } } }')).toEqual(refused);
+  });
+
   it('refuses a path through what has no fields, and does not take the field for absent', () => {
     const read = (field: string, data: string): unknown => {
       const one = compile(`from: s\nto: t\ndocument: d\nfields: { ${field} }`, schema, TARGET, { json: true });
