@@ -40,6 +40,14 @@ const AVRO: Record<string, unknown> = {
               { name: 'sku', type: 'string' },
               { name: 'quantity', type: decimal },
               { name: 'amount', type: decimal },
+              { name: 'price', type: ['null', 'crossdock.canonical.Money'] },
+              {
+                name: 'batches',
+                type: {
+                  type: 'array',
+                  items: { type: 'record', name: 'Batch', fields: [{ name: 'code', type: 'string' }] },
+                },
+              },
             ],
           },
         },
@@ -88,7 +96,13 @@ const TARGET: Record<string, unknown> = {
           type: 'object',
           additionalProperties: false,
           required: ['item'],
-          properties: { item: { type: 'string' }, amount: money, quantity: { type: 'number' } },
+          properties: {
+            item: { type: 'string' },
+            amount: money,
+            quantity: { type: 'number' },
+            price: { type: 'object', properties: { share: money } },
+            codes: { type: 'array', items: { type: 'object', properties: { code: { type: 'string' } } } },
+          },
         },
       },
       address: { type: 'object', additionalProperties: false, properties: { city: { type: 'string' } } },
@@ -432,6 +446,33 @@ const PLANTED: [what: string, yaml: string, line: number, column: number, messag
     8,
     68,
     'quantity is a field of one item, but these are groups',
+  ],
+  [
+    'a list of one item among groups',
+    field(
+      'lines: { each: lines, group: sku, fields: { item: sku, codes: { each: batches, fields: { code: code } } } }',
+    ),
+    8,
+    73,
+    'batches is a field of one item, but these are groups',
+  ],
+  [
+    'a tolerance per item of a list of one item among groups',
+    field(
+      'lines: { each: lines, group: sku, fields: { item: sku, amount: { sum: $group.amount, equals: $record.total.amount, within: "1 x batches", decimal: { scale: 2, round: down } } } }',
+    ),
+    8,
+    126,
+    'batches is a field of one item, but these are groups',
+  ],
+  [
+    'a condition on a list of one item among groups',
+    field(
+      'lines: { each: lines, group: sku, fields: { item: sku, amount: { sum: $group.amount, decimal: { scale: 2, round: down }, when: { batches: present } } } }',
+    ),
+    8,
+    132,
+    'batches is a field of one item, but these are groups',
   ],
   [
     'a default of the wrong kind',

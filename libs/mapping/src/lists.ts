@@ -2,7 +2,7 @@ import { Decimal } from '#contracts';
 import { isJsonObject, JsonNumber } from '#schema';
 import type { Json } from '#schema';
 import type { Context } from './context.ts';
-import { follow, fromJson, parsePath, readPath } from './path.ts';
+import { follow, fromJson, ofItem, parsePath, readPath } from './path.ts';
 import { Refusal } from './scope.ts';
 import type { Scope, Source, Value } from './scope.ts';
 import { describe } from './shape.ts';
@@ -23,6 +23,7 @@ export function listPath(text: string, at: At, context: Context): ListPath | und
   const ofRecord = text.startsWith('$record.');
   const names = parsePath(ofRecord ? text.slice('$record.'.length) : text);
   if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
+  if (!ofRecord && !ofItem(text, at, context)) return undefined;
   const found = follow(names, ofRecord ? context.record : context.item, ofRecord ? '' : context.itemRead, at, context);
   if (!found) return undefined;
   if (found.shape.kind !== 'list') return context.findings.add(at, `${text} is ${describe(found.shape)}, not a list`);
@@ -58,8 +59,7 @@ export function manyPath(text: string, at: At, context: Context): ManyPath | und
   const names = parsePath(text.replace(/^\$(?:group|record)\./, ''));
   if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
   if (ofGroup && !context.group) return context.findings.add(at, '$group is known only inside each with group');
-  if (!ofGroup && !ofRecord && context.group)
-    return context.findings.add(at, `${text} is a field of one item, but these are groups`, `say $group.${text}`);
+  if (!ofGroup && !ofRecord && !ofItem(text, at, context, `say $group.${text}`)) return undefined;
   const found = follow(names, ofRecord ? context.record : context.item, ofRecord ? '' : context.itemRead, at, context);
   if (!found) return undefined;
   const convert = context.json ? fromJson(found.shape) : same;

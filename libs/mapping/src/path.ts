@@ -96,12 +96,9 @@ export function pathExpression(text: string, at: At, context: Context): Expressi
       `${JSON.stringify(text)} is not a path`,
       'a path looks like total.amount or custom["a b"]',
     );
-  if (!ofRecord && context.group && !context.group.keys.has(names.join('.')))
-    return context.findings.add(
-      at,
-      `${text} is a field of one item, but these are groups`,
-      `add it to group, or say sum: $group.${text}`,
-    );
+  const shared = context.group?.keys.has(names.join('.')) ?? false;
+  if (!ofRecord && !shared && !ofItem(text, at, context, `add it to group, or say sum: $group.${text}`))
+    return undefined;
   const from = ofRecord ? context.record : context.item;
   const found = follow(names, from, ofRecord ? '' : context.itemRead, at, context);
   if (!found) return undefined;
@@ -117,6 +114,13 @@ export function pathExpression(text: string, at: At, context: Context): Expressi
   const shape = context.json && found.shape.kind === 'decimal' ? { ...DECIMAL, scale: undefined } : found.shape;
   const whole = found.entity !== undefined || (found.shape.kind === 'text' && found.shape.format === 'id');
   return { shape, at, optional: found.optional, reads: [found.read], run: get, entity: found.entity, whole };
+}
+
+/** Whether something of one item can be read here: not among groups. A finding where it cannot. */
+export function ofItem(text: string, at: At, context: Context, suggestion?: string): boolean {
+  if (!context.group) return true;
+  context.findings.add(at, `${text} is a field of one item, but these are groups`, suggestion);
+  return false;
 }
 
 /** Reads one field. Absent is undefined; null only where the source explicitly cleared it (or something around it). */
