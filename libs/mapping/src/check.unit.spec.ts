@@ -496,6 +496,20 @@ const PLANTED: [what: string, yaml: string, line: number, column: number, messag
     'has no field stag (did you mean "stage"?)',
   ],
   [
+    'a test that tests nothing',
+    `${HEAD}when: { stage: {} }\n${REQUIRED}`,
+    4,
+    16,
+    'nothing says what it must be (a value, present, or { not: ... })',
+  ],
+  [
+    'a test against none of several',
+    `${HEAD}when: { stage: { not: [] } }\n${REQUIRED}`,
+    4,
+    23,
+    'nothing says what it must be',
+  ],
+  [
     'a pattern that could run for ever',
     `${HEAD}when: { title: { matches: "(a)\\\\1" } }\n${REQUIRED}`,
     4,

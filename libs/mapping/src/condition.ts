@@ -37,7 +37,7 @@ export function conditionOf(node: Tree, context: Context): Condition | undefined
     const subject =
       entry.key.startsWith('$') && !entry.key.startsWith('$record.')
         ? variableExpression(entry.key, entry.keyAt, context)
-        : (presenceOfList(entry.key, entry.value, context) ?? pathExpression(entry.key, entry.keyAt, context));
+        : pathExpression(entry.key, entry.keyAt, context);
     if (!subject) continue;
     const test = testOf(entry.value, subject, context);
     if (!test) continue;
@@ -47,7 +47,7 @@ export function conditionOf(node: Tree, context: Context): Condition | undefined
       test: (scope) => test.test(subject.run(scope)),
       why: (scope) => {
         const value = subject.run(scope);
-        const is = value === undefined || value === null ? 'is absent' : shown ? `is ${String(value)}` : 'is another';
+        const is = !isPresent(value) ? 'is absent' : shown ? `is ${String(value)}` : 'is another';
         return `${entry.key} ${is}, wanted ${test.wanted}`;
       },
     });
@@ -58,23 +58,6 @@ export function conditionOf(node: Tree, context: Context): Condition | undefined
     reads,
     test: (scope) => parts.every((part) => part.test(scope)),
     why: (scope) => parts.find((part) => !part.test(scope))?.why(scope) ?? '',
-  };
-}
-
-/** A list is present when it has items; any other path is looked up as a value. */
-function presenceOfList(path: string, wanted: Tree, context: Context): Expression | undefined {
-  if (wanted.kind !== 'scalar' || (wanted.value !== 'present' && wanted.value !== 'absent')) return undefined;
-  const shape = context.item.kind === 'record' ? context.item.fields.get(path)?.shape : undefined;
-  if (shape?.kind !== 'list') return undefined;
-  return {
-    shape,
-    at: wanted.at,
-    optional: true,
-    reads: [context.itemRead + path],
-    run: (scope) => {
-      const list = scope.item[path];
-      return Array.isArray(list) && list.length > 0 ? list : undefined;
-    },
   };
 }
 
@@ -94,12 +77,19 @@ interface Test {
   test(value: Value): boolean;
 }
 
+/** A list is there when it has an item. */
+function isPresent(value: Value): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null;
+}
+
 function testOf(node: Tree, subject: Expression, context: Context): Test | undefined {
   if (node.kind === 'scalar') {
-    if (node.value === 'present') return { wanted: 'present', test: (value) => value !== undefined && value !== null };
-    if (node.value === 'absent') return { wanted: 'absent', test: (value) => value === undefined || value === null };
+    if (node.value === 'present') return { wanted: 'present', test: isPresent };
+    if (node.value === 'absent') return { wanted: 'absent', test: (value) => !isPresent(value) };
     return equalTo(node, subject, context);
   }
+  if ((node.kind === 'list' ? node.items : node.entries).length === 0)
+    return context.findings.add(node.at, 'nothing says what it must be', `a value, present, or { ${TESTS[0]!}: ... }`);
   if (node.kind === 'list') {
     const tests = node.items.map((item) => testOf(item, subject, context)).filter((one) => one !== undefined);
     const wanted = tests.map((test) => test.wanted).join(' or ');
@@ -127,9 +117,10 @@ function testOf(node: Tree, subject: Expression, context: Context): Test | undef
 function equalTo(node: Tree & { kind: 'scalar' }, subject: Expression, context: Context): Test | undefined {
   const { shape } = subject;
   if (shape.kind === 'enum') {
-    if (!shape.symbols.includes(String(node.value)))
+    const symbol = String(node.value);
+    if (!shape.symbols.includes(symbol))
       return context.findings.unknown(node.at, `${node.text} is none of its symbols`, node.text, shape.symbols);
-    return { wanted: node.text, test: (value) => value === node.value };
+    return { wanted: symbol, test: (value) => value === symbol };
   }
   if (shape.kind === 'boolean') {
     if (typeof node.value !== 'boolean') return context.findings.add(node.at, `${node.text} is not true or false`);

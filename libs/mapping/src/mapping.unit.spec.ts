@@ -277,14 +277,37 @@ describe('conditions', () => {
     expect(when('{ price: 10 }', {})).toBe('ignored');
     expect(when('{ custom.region: [north, south] }', { custom: { region: 'south' } })).toBe('document');
     expect(when('{ lines: present }', {})).toBe('ignored');
+    expect(when('{ lines: absent }', {})).toBe('document');
+    expect(when('{ $record.lines: present }', {})).toBe('ignored');
+    expect(when('{ $record.lines: present }', { lines: [line('A')] })).toBe('document');
     expect(when('{ any: [{ title: x }, { price: present }] }', { price })).toBe('document');
     expect(when('{ title: { matches: "^(a+)+$" } }', { title: `${'a'.repeat(50)}b` })).toBe('ignored');
+  });
+
+  it('know the symbols of an enum that the file writes as numbers or flags', () => {
+    const fields = { id: text, code: { enum: ['1', '2', 'true'] } };
+    const source = shapeOfJsonSchema({ type: 'object', properties: fields });
+    const kind = (test: string, code: string): string =>
+      compile(`from: s\nto: t\ndocument: d\nwhen: { code: ${test} }\nfields: { key: id }`, source).run(
+        { id: '7', code },
+        ENVELOPE,
+        'UTC',
+        {},
+      ).kind;
+    expect(kind('1', '1')).toBe('document');
+    expect(kind('1', '2')).toBe('ignored');
+    expect(kind('[1, 2]', '2')).toBe('document');
+    expect(kind('{ not: 1 }', '1')).toBe('ignored');
+    expect(kind('true', 'true')).toBe('document');
   });
 
   it('say why they do not hold, without the text of the record', () => {
     expect(map('  key: $key', { title: 'secret' }, 'when: { title: public }')).toEqual({
       kind: 'ignored',
       reason: 'title is another, wanted the given text',
+    });
+    expect(map('  key: $key', {}, 'when: { lines: present }')).toMatchObject({
+      reason: 'lines is absent, wanted present',
     });
   });
 });

@@ -4,7 +4,6 @@ import type { Expression } from './expression.ts';
 import { join, literalOf } from './literal.ts';
 import { OPERATORS, SOURCES, STEPS, WORDS } from './operators/index.ts';
 import { pathExpression } from './path.ts';
-import { OPENED } from './scope.ts';
 import { describe } from './shape.ts';
 import { variableExpression } from './variable.ts';
 import { entryOf } from './yaml.ts';
@@ -161,9 +160,4 @@ function conditional(input: Expression, node: Mapping, context: Context): Expres
     fixed: both.every((one) => one.fixed === input.fixed) ? input.fixed : undefined,
     run: (scope) => (condition.test(scope) ? input.run(scope) : other?.run(scope)),
   };
-}
-
-/** Whether a value is there: neither absent nor cleared nor left to delivery. */
-export function isThere(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== OPENED;
 }
