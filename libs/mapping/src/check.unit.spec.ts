@@ -441,6 +441,40 @@ const PLANTED: [what: string, yaml: string, line: number, column: number, messag
     'split stands inside each',
   ],
   [
+    'a split within an object of an item',
+    field(
+      'lines: { each: lines, fields: { item: sku, price: { from: price, fields: { share: { split: { of: $record.total.amount, by: amount, scale: 2 } } } } } }',
+    ),
+    8,
+    94,
+    'split stands inside each, not inside fields with from',
+  ],
+  [
+    'a split of what one item has',
+    field('lines: { each: lines, fields: { item: sku, amount: { split: { of: amount, by: quantity, scale: 2 } } } }'),
+    8,
+    69,
+    'of is one total for all items, so it cannot read amount (name a field of the record: $record.tax.amount)',
+  ],
+  [
+    'a split of a total on a condition of one item',
+    field(
+      'lines: { each: lines, fields: { item: sku, amount: { split: { of: { from: $record.total.amount, when: { sku: A } }, by: quantity, scale: 2 } } } }',
+    ),
+    8,
+    107,
+    'of is one total for all items, so it cannot read sku',
+  ],
+  [
+    'a split of what the items before have',
+    field(
+      'lines: { each: lines, fields: { item: sku, amount: { const: 1.00 }, price: { fields: { share: { split: { of: { sum: $target.lines.amount }, by: quantity, scale: 2 } } } } } }',
+    ),
+    8,
+    119,
+    'of is one total for all items, so it cannot read $target.lines.amount',
+  ],
+  [
     'a plain path among groups',
     field('lines: { each: lines, group: sku, fields: { item: sku, quantity: quantity } }'),
     8,

@@ -19,7 +19,10 @@ export interface Context {
   itemRead: string;
   /** inside `each` with `group`: the paths that all items of a group share */
   group?: { keys: ReadonlySet<string> };
+  /** paths mean an item of the list that is mapped, so that it can have a share of a total */
   inEach: boolean;
+  /** inside `of` of a split, which is one total for all items: nothing of one item can be read */
+  ofAll?: boolean;
   /** the source is exact JSON, not a decoded record */
   json: boolean;
   /** the target is a canonical record: values are written in its JSON form */

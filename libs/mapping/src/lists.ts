@@ -78,6 +78,7 @@ export function manyPath(text: string, at: At, context: Context): ManyPath | und
 function targetPath(text: string, at: At, context: Context): ManyPath | undefined {
   const names = parsePath(text.slice('$target.'.length));
   if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
+  if (context.ofAll && !ofItem(text, at, context)) return undefined; // it grows from item to item
   const asked = names.join('.');
   const mapped = context.mapped.get(asked);
   if (!mapped) {

@@ -45,6 +45,7 @@ export function nestedOf(node: Mapping, { name, field, at, entry, context, objec
         ...context,
         item: source.shape,
         itemRead: `${ofRecord ? '' : context.itemRead}${parsePath(plain)!.join('.')}.`,
+        inEach: false,
         group: undefined,
       }
     : context;

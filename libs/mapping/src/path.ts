@@ -116,8 +116,16 @@ export function pathExpression(text: string, at: At, context: Context): Expressi
   return { shape, at, optional: found.optional, reads: [found.read], run: get, entity: found.entity, whole };
 }
 
-/** Whether something of one item can be read here: not among groups. A finding where it cannot. */
+/** Whether something of one item can be read here: neither among groups nor where one value is for all items. A finding where it cannot. */
 export function ofItem(text: string, at: At, context: Context, suggestion?: string): boolean {
+  if (context.ofAll) {
+    context.findings.add(
+      at,
+      `of is one total for all items, so it cannot read ${text}`,
+      'name a field of the record: $record.tax.amount',
+    );
+    return false;
+  }
   if (!context.group) return true;
   context.findings.add(at, `${text} is a field of one item, but these are groups`, suggestion);
   return false;

@@ -9,7 +9,7 @@ export const split: SourceOperator = {
   name: 'split',
   role: 'source',
   signature: 'decimal of the record, by a decimal of each item -> decimal',
-  doc: "Inside `each`: this item's share of a total, in proportion to `by`, with `scale` fraction digits. The parts always add up to the total: what rounding leaves over goes to the largest remainders (Hamilton's method), ties to the earlier item. All weights 0: equal parts.",
+  doc: "Inside `each`: this item's share of a total, in proportion to `by`, with `scale` fraction digits. `of` reads `$record.`, for it is one total for all items. The parts always add up to the total: what rounding leaves over goes to the largest remainders (Hamilton's method), ties to the earlier item. All weights 0: equal parts.",
   also: [],
   examples: [
     {
@@ -38,7 +38,11 @@ export const split: SourceOperator = {
   build(node, _field, context) {
     const options = optionsOf(node, ['of', 'by', 'scale'], 'split', context);
     if (!options) return undefined;
-    if (!context.inEach) return context.findings.add(node.at, 'split stands inside each: it is the share of one item');
+    if (!context.inEach)
+      return context.findings.add(
+        node.at,
+        'split stands inside each, not inside fields with from: it is the share of one item',
+      );
     if (context.group) return context.findings.add(node.at, 'split cannot stand in an each with group');
     const [of, by, scaleNode] = ['of', 'by', 'scale'].map((name) => entryOf(options, name)?.value);
     const scale = scaleNode?.kind === 'scalar' ? scaleNode.value : undefined;
@@ -48,13 +52,13 @@ export const split: SourceOperator = {
         'split needs of, by and scale',
         'split: { of: $record.tax.amount, by: amount, scale: 2 }',
       );
-    const total = context.value(of, context);
+    const total = context.value(of, { ...context, ofAll: true });
     const weight = context.value(by, context);
     if (!total || !weight) return undefined;
     if (total.shape.kind !== 'decimal') return context.findings.add(of.at, 'split: of must be a decimal');
     if (weight.shape.kind !== 'decimal' && weight.shape.kind !== 'integer')
       return context.findings.add(by.at, 'split: by must be a number');
-    const shares = new WeakMap<readonly Source[], readonly Decimal[]>(); // once per list, not once per item
+    const shares = new WeakMap<readonly Source[], ReadonlyMap<Source, Decimal>>(); // once per list, not once per item
     return {
       shape: { kind: 'decimal', scale, as: 'string' },
       at: node.at,
@@ -67,10 +71,11 @@ export const split: SourceOperator = {
         if (!parts) {
           const whole = total.run(scope);
           if (!(whole instanceof Decimal)) return undefined;
-          parts = largestRemainder(whole, weights(items, scope, weight.run), scale);
+          const made = largestRemainder(whole, weights(items, scope, weight.run), scale);
+          parts = new Map(items.map((item, index) => [item, made[index]!]));
           shares.set(items, parts);
         }
-        return parts[items.indexOf(scope.item)];
+        return parts.get(scope.item);
       },
     };
   },
