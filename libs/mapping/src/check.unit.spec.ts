@@ -396,6 +396,81 @@ const PLANTED: [what: string, yaml: string, line: number, column: number, messag
     38,
     'then cannot follow values',
   ],
+  [
+    'a sum with a value that delivery fills in later',
+    field(
+      'amount: { sum: [total.amount, { from: currency, map: { EUR: 1, USD: 2 }, unmapped: hold }], decimal: { scale: 2, round: down } }',
+    ),
+    8,
+    33,
+    'sum needs a value that is known here, but delivery fills this one in later',
+  ],
+  [
+    'a product with a value that delivery fills in later',
+    field(
+      'amount: { multiply: [total.amount, { from: currency, map: { EUR: 1, USD: 2 }, unmapped: hold }], decimal: { scale: 2, round: down } }',
+    ),
+    8,
+    38,
+    'multiply needs a value that is known here, but delivery fills this one in later',
+  ],
+  [
+    'a share by a value that delivery fills in later',
+    field(
+      'lines: { each: lines, fields: { item: sku, amount: { split: { of: $record.total.amount, by: { from: sku, map: { A: 1 }, unmapped: hold }, scale: 2 } } } }',
+    ),
+    8,
+    95,
+    'split needs a value that is known here, but delivery fills this one in later',
+  ],
+  [
+    'a share of a value that delivery fills in later',
+    field(
+      'lines: { each: lines, fields: { item: sku, amount: { split: { of: { from: $record.title, map: { A: 1.50 }, unmapped: hold }, by: amount, scale: 2 } } } }',
+    ),
+    8,
+    69,
+    'split needs a value that is known here, but delivery fills this one in later',
+  ],
+  [
+    'a text with a value that delivery fills in later',
+    field('note: { concat: [title, { from: currency, map: { EUR: A }, unmapped: hold }] }'),
+    8,
+    27,
+    'concat needs a value that is known here, but delivery fills this one in later',
+  ],
+  [
+    'a comparison with a value that delivery fills in later',
+    field(
+      "amount: { from: total.amount, decimal: { scale: 2, round: down }, equals: { from: currency, map: { EUR: 1, USD: 2 }, unmapped: hold }, within: '0.01' }",
+    ),
+    8,
+    77,
+    'equals needs a value that is known here, but delivery fills this one in later',
+  ],
+  [
+    'a check of a value that delivery fills in later',
+    `${field('note: note')}checks:\n  - { from: currency, map: { EUR: 1.00 }, unmapped: hold, equals: total.amount, within: '1' }\n`,
+    10,
+    5,
+    'a check needs a value that is known here',
+  ],
+  [
+    'the same text of a value that delivery fills in later',
+    `${field('note: note')}checks:\n  - same: [title, { from: currency, map: { EUR: A }, unmapped: hold }]\n`,
+    10,
+    19,
+    'same needs a value that is known here',
+  ],
+  [
+    'a sum of what delivery fills in later',
+    field(
+      'lines: { list: [{ fields: { item: title, amount: { from: currency, map: { EUR: 1.00 }, unmapped: hold } } }, { fields: { item: title, amount: { const: 1.00 } } }] }\n  amount: { sum: $target.lines.amount }',
+    ),
+    9,
+    18,
+    'lines.amount cannot be summed, for delivery fills some of it in later',
+  ],
   ['a field without a source', field('note: { then: trim }'), 8, 9, 'nothing says where the value comes from'],
   [
     'a field with two sources',

@@ -1,6 +1,7 @@
 import { Decimal } from '#contracts';
 import { conditionOf } from './condition.ts';
 import type { Context } from './context.ts';
+import { isKnown } from './operators/operator.ts';
 import { addReview } from './scope.ts';
 import type { Scope } from './scope.ts';
 import { describe } from './shape.ts';
@@ -38,6 +39,7 @@ function checkOf(node: Tree, context: Context): Check | undefined {
   const whenEntry = entryOf(node, 'when');
   const condition = whenEntry && conditionOf(whenEntry.value, context);
   if (!value || !comparison || (whenEntry && !condition)) return undefined;
+  if (!isKnown(value, node, 'a check', context)) return undefined;
   if (value.shape.kind !== 'decimal')
     return context.findings.add(value.at, `a check compares decimals, this is ${describe(value.shape)}`);
   for (const read of [...value.reads, ...comparison.reads, ...(condition?.reads ?? [])])
@@ -58,6 +60,7 @@ function sameOf(node: MappingNode, context: Context): Check | undefined {
     return context.findings.add(list.at, 'same takes a list of at least two paths');
   const parts = list.items.map((item) => {
     const value = context.value(item, context);
+    if (value && !isKnown(value, item, 'same', context)) return undefined;
     const kind = value?.shape.kind;
     if (kind !== undefined && kind !== 'text' && kind !== 'enum' && kind !== 'date' && kind !== 'integer')
       return context.findings.add(item.at, `same compares text, this is ${describe(value!.shape)}`);

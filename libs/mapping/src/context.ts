@@ -32,7 +32,7 @@ export interface Context {
   /** canonical entities that exist, for `reference` */
   entities: ReadonlySet<string>;
   /** fields of the target that are mapped already, dotted, lists gone through: `lines.amount` */
-  mapped: Map<string, { shape: Shape; fixed?: number }>;
+  mapped: Map<string, MappedField>;
   /** names of the target's fields that this mapping names at all */
   toBeMapped?: ReadonlySet<string>;
   /** dotted path of the target's object being mapped, `` at the top */
@@ -40,6 +40,13 @@ export interface Context {
   lineage: Lineage;
   /** checks an expression inside an operator; handed in, so that operators do not import the table they stand in */
   value(node: Tree, context: Context): Expression | undefined;
+}
+
+export interface MappedField {
+  shape: Shape;
+  fixed?: number;
+  /** delivery fills it in, always or sometimes */
+  opens?: boolean;
 }
 
 /** Where each field of the target comes from. */

@@ -74,7 +74,7 @@ export function manyPath(text: string, at: At, context: Context): ManyPath | und
   };
 }
 
-/** `$target.lines.amount`: what has been put into the document so far; open fields count as absent. */
+/** `$target.lines.amount`: what has been put into the document so far. */
 function targetPath(text: string, at: At, context: Context): ManyPath | undefined {
   const names = parsePath(text.slice('$target.'.length));
   if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
@@ -87,6 +87,8 @@ function targetPath(text: string, at: At, context: Context): ManyPath | undefine
       return context.findings.add(at, `${asked} is mapped further below`, `move this field below ${names[0]!}`);
     return context.findings.unknown(at, `the document has no field ${asked} so far`, asked, context.mapped.keys());
   }
+  if (mapped.opens)
+    return context.findings.add(at, `${asked} cannot be summed, for delivery fills some of it in later`);
   return {
     shape: mapped.shape,
     read: '',

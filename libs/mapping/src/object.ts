@@ -1,7 +1,7 @@
 import { Decimal } from '#contracts';
 import type { JsonObject } from '#schema';
 import { assign, encodeText } from './assign.ts';
-import type { Context } from './context.ts';
+import type { Context, MappedField } from './context.ts';
 import { eachOf } from './each.ts';
 import type { Expression } from './expression.ts';
 import { listOf } from './list.ts';
@@ -130,19 +130,18 @@ function plainOf(node: Tree, { name, field, at, entry, context }: Builder): Put 
 function remember(value: Expression, entry: Entry, context: Context, more: readonly string[] = []): void {
   const key = dotted(context.targetPath);
   const earlier = context.mapped.get(key);
-  context.mapped.set(key, earlier ? wider(earlier, value) : { shape: value.shape, fixed: value.fixed });
+  const { shape, fixed, opens } = value;
+  context.mapped.set(key, earlier ? wider(earlier, value) : { shape, fixed, opens });
   const reads = [...new Set([...value.reads, ...more])];
   for (const read of reads) context.lineage.reads.add(read);
   context.lineage.fields.push({ target: context.targetPath, reads, by: shorten(entry.value), line: entry.keyAt.line });
 }
 
 /** One field that several items of a list write: the one with more fraction digits stands for all. */
-function wider(
-  a: { shape: Shape; fixed?: number },
-  b: { shape: Shape; fixed?: number },
-): { shape: Shape; fixed?: number } {
+function wider(a: MappedField, b: MappedField): MappedField {
   const scale = (shape: Shape): number => (shape.kind === 'decimal' ? (shape.scale ?? Infinity) : 0);
-  return scale(b.shape) > scale(a.shape) ? b : a;
+  const { shape, fixed } = scale(b.shape) > scale(a.shape) ? b : a;
+  return { shape, fixed, opens: a.opens || b.opens };
 }
 
 /** How the mapping says it, on one line. */

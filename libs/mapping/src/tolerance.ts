@@ -1,6 +1,7 @@
 import { Decimal } from '#contracts';
 import type { Context } from './context.ts';
 import { listPath } from './lists.ts';
+import { isKnown } from './operators/operator.ts';
 import { DECIMAL_TEXT } from './units.ts';
 import { addReview } from './scope.ts';
 import type { Scope } from './scope.ts';
@@ -27,7 +28,7 @@ export function comparisonOf(node: Mapping, name: string, context: Context): Com
     return context.findings.add(equals.keyAt, 'equals needs within', 'within: "0.01", or within: "0.01 x lines"');
   const other = context.value(equals.value, context);
   const limit = toleranceOf(within.value, context);
-  if (!other || !limit) return undefined;
+  if (!other || !limit || !isKnown(other, equals.value, 'equals', context)) return undefined;
   if (other.shape.kind !== 'decimal' && other.shape.kind !== 'integer')
     return context.findings.add(equals.value.at, `equals needs a decimal, this is ${describe(other.shape)}`);
   const against = equals.value.kind === 'scalar' ? equals.value.text : 'the expected amount';

@@ -1,6 +1,7 @@
 import { describe } from '../shape.ts';
 import { entryOf } from '../yaml.ts';
 import { textOf } from './text-of.ts';
+import { isKnown } from './operator.ts';
 import type { SourceOperator } from './operator.ts';
 
 export const concat: SourceOperator = {
@@ -24,6 +25,7 @@ export const concat: SourceOperator = {
     const separator = separatorNode?.kind === 'scalar' ? separatorNode.text : '';
     const parts = node.items.map((item) => {
       const part = context.value(item, context);
+      if (part && !isKnown(part, item, 'concat', context)) return undefined;
       const text = part && textOf(part);
       if (part && !text) return context.findings.add(item.at, `concat needs text, this is ${describe(part.shape)}`);
       return text;

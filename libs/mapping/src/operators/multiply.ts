@@ -1,5 +1,6 @@
 import { Decimal } from '#contracts';
 import { describe } from '../shape.ts';
+import { isKnown } from './operator.ts';
 import type { SourceOperator } from './operator.ts';
 
 export const multiply: SourceOperator = {
@@ -25,6 +26,7 @@ export const multiply: SourceOperator = {
       return context.findings.add(node.at, 'multiply takes a list of at least two factors');
     const factors = node.items.map((item) => {
       const factor = context.value(item, context);
+      if (factor && !isKnown(factor, item, 'multiply', context)) return undefined;
       if (factor && factor.shape.kind !== 'decimal' && factor.shape.kind !== 'integer')
         return context.findings.add(item.at, `multiply needs numbers, this is ${describe(factor.shape)}`);
       return factor;

@@ -48,6 +48,17 @@ export interface FormOperator extends Declared {
 
 export type Operator = SourceOperator | StepOperator | FormOperator;
 
+/** Whether a value is known while the mapping runs, so that another can be made of it. A finding where delivery fills it in later. */
+export function isKnown(value: Expression, node: Tree, operator: string, context: Context): boolean {
+  if (!value.opens) return true;
+  context.findings.add(
+    node.at,
+    `${operator} needs a value that is known here, but delivery fills this one in later`,
+    'beside map and lookup, say unmapped: reject, or default',
+  );
+  return false;
+}
+
 /** The options of an operator as a mapping, each key known; findings for the rest. */
 export function optionsOf(
   node: Tree,

@@ -2,7 +2,7 @@ import { Decimal } from '#contracts';
 import { Refusal } from '../scope.ts';
 import type { Scope, Source } from '../scope.ts';
 import { entryOf } from '../yaml.ts';
-import { optionsOf } from './operator.ts';
+import { isKnown, optionsOf } from './operator.ts';
 import type { SourceOperator } from './operator.ts';
 
 export const split: SourceOperator = {
@@ -55,6 +55,7 @@ export const split: SourceOperator = {
     const total = context.value(of, { ...context, ofAll: true });
     const weight = context.value(by, context);
     if (!total || !weight) return undefined;
+    if (!isKnown(total, of, 'split', context) || !isKnown(weight, by, 'split', context)) return undefined;
     if (total.shape.kind !== 'decimal') return context.findings.add(of.at, 'split: of must be a decimal');
     if (weight.shape.kind !== 'decimal' && weight.shape.kind !== 'integer')
       return context.findings.add(by.at, 'split: by must be a number');

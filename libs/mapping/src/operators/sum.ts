@@ -6,6 +6,7 @@ import { describe } from '../shape.ts';
 import type { Shape } from '../shape.ts';
 import type { Tree } from '../yaml.ts';
 import { Sum } from '../units.ts';
+import { isKnown } from './operator.ts';
 import type { SourceOperator } from './operator.ts';
 
 export const sum: SourceOperator = {
@@ -77,7 +78,7 @@ function partOf(node: Tree, context: Context): Part | undefined {
     return { shape: many.shape, reads: many.read === '' ? [] : [many.read], collect: many.collect, fixed: many.fixed };
   }
   const one = context.value(node, context);
-  if (!one) return undefined;
+  if (!one || !isKnown(one, node, 'sum', context)) return undefined;
   if (one.shape.kind !== 'decimal' && one.shape.kind !== 'integer')
     return context.findings.add(node.at, `sum needs decimals, this is ${describe(one.shape)}`);
   return {
