@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '#schema';
 import type { Context } from './context.ts';
 import type { Expression } from './expression.ts';
 import { suggest } from './findings.ts';
+import { isoOf } from './iso.ts';
 import type { Source, Value } from './scope.ts';
 import { describe } from './shape.ts';
 import type { Shape } from './shape.ts';
@@ -83,7 +84,7 @@ export function assign(from: Expression, to: Shape, name: string, context: Conte
       return to.kind === 'boolean' ? (value) => value as boolean : wrong('add map: { true: ..., false: ... }');
     case 'instant':
       if (to.kind === 'instant' || (to.kind === 'text' && to.format === 'date-time'))
-        return (value) => (value as Date).toISOString();
+        return (value) => isoOf((value as Date).getTime());
       return wrong(
         to.kind === 'date' || (to.kind === 'text' && to.format === 'date')
           ? 'add date: { zone: $zone }'
@@ -199,7 +200,7 @@ export function encodeAny(value: NonNullable<Value>): Json {
   if (typeof value === 'string' || typeof value === 'boolean' || value instanceof JsonNumber) return value;
   if (value instanceof Decimal) return decimalText(value);
   if (typeof value === 'number' || typeof value === 'bigint') return new JsonNumber(String(value));
-  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Date) return isoOf(value.getTime());
   if (Array.isArray(value)) return value.map((one) => (one === null || one === undefined ? null : encodeAny(one)));
   const object: JsonObject = Object.create(null);
   for (const [key, one] of Object.entries(value as Source))

@@ -11,6 +11,7 @@ import { shapeOfAvro } from './shape-avro.ts';
 import { shapeOfJsonSchema } from './shape-json-schema.ts';
 import type { Source } from './scope.ts';
 import type { RecordShape } from './shape.ts';
+import { parseDate } from './operators/date-format.ts';
 import { parseYaml } from './yaml.ts';
 
 const decimal = { type: 'bytes', logicalType: 'decimal', precision: 38, scale: 9 };
@@ -260,6 +261,57 @@ describe('numbers', () => {
     expect(mapped.kind === 'document' && writeExactJson(mapped.body)).toBe(
       '{"big":12345678901234567890123456789.123456789}',
     );
+  });
+});
+
+describe('dates', () => {
+  const source = shapeOfAvro(
+    {
+      type: 'record',
+      name: 'At',
+      fields: [
+        { name: 'id', type: 'string' },
+        { name: 'at', type: { type: 'long', logicalType: 'timestamp-millis' } },
+      ],
+    },
+    () => undefined,
+  );
+  const target = shapeOfJsonSchema({
+    type: 'object',
+    properties: {
+      day: { type: 'string', format: 'date' },
+      local: { type: 'string', format: 'date-time' },
+      utc: { type: 'string', format: 'date-time' },
+    },
+  });
+  const made = (field: string, at: string): unknown =>
+    json(
+      compile(`from: s\nto: t\ndocument: d\nfields: { ${field} }`, source, target).run(
+        { id: '7', at: new Date(at) },
+        ENVELOPE,
+        'Asia/Kolkata',
+        {},
+      ),
+    );
+  const day = 'day: { from: at, date: { zone: $zone } }';
+  const local = 'local: { from: at, datetime: { zone: $zone } }';
+  const refused = (field: string): object => ({
+    kind: 'rejected',
+    reason: `${field}: the year is not one of 0001 to 9999`,
+  });
+
+  it('are of the years 0001 to 9999, or refused', () => {
+    expect(made(day, '9999-12-31T18:29:59Z')).toEqual({ day: '9999-12-31' });
+    expect(made(local, '9999-12-31T18:29:59Z')).toEqual({ local: '9999-12-31T23:59:59.000+05:30' });
+    expect(made(day, '0001-01-01T12:00:00Z')).toEqual({ day: '0001-01-01' });
+    expect(made(day, '9999-12-31T18:30:00Z')).toEqual(refused('day'));
+    expect(made(local, '9999-12-31T18:30:00Z')).toEqual(refused('local'));
+    expect(made(day, '0000-12-30T12:00:00Z')).toEqual(refused('day'));
+    expect(made('utc: at', '9999-12-31T23:59:59.999Z')).toEqual({ utc: '9999-12-31T23:59:59.999Z' });
+    expect(made('utc: at', '+010000-01-01T00:00:00Z')).toEqual(refused('utc'));
+    expect(made('utc: at', '-000001-01-01T00:00:00Z')).toEqual(refused('utc'));
+    expect(parseDate('01.01.0001', 'DD.MM.YYYY')).toBe('0001-01-01');
+    expect(parseDate('01.01.0000', 'DD.MM.YYYY')).toBeUndefined();
   });
 });
 

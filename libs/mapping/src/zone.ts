@@ -29,16 +29,15 @@ export function offsetAt(zone: string, instant: number): number {
 
 function compute(zone: string, instant: number): number {
   const parts: Record<string, number> = {};
-  for (const { type, value } of formatOf(zone).formatToParts(instant)) parts[type] = Number(value);
-  const wall = Date.UTC(
-    parts['year']!,
-    parts['month']! - 1,
-    parts['day']!,
-    parts['hour']! % 24,
-    parts['minute']!,
-    parts['second']!,
-  );
-  return wall - instant;
+  let before = false; // 1 BC is the year 0
+  for (const { type, value } of formatOf(zone).formatToParts(instant)) {
+    if (type === 'era') before = value.startsWith('B');
+    parts[type] = Number(value);
+  }
+  const wall = new Date(0); // Date.UTC takes the year 1 for 1901
+  wall.setUTCFullYear(before ? 1 - parts['year']! : parts['year']!, parts['month']! - 1, parts['day']!);
+  wall.setUTCHours(parts['hour']! % 24, parts['minute']!, parts['second']!);
+  return wall.getTime() - instant;
 }
 
 function formatOf(zone: string): Intl.DateTimeFormat {
@@ -49,6 +48,7 @@ function formatOf(zone: string): Intl.DateTimeFormat {
       calendar: 'gregory',
       numberingSystem: 'latn',
       hourCycle: 'h23',
+      era: 'short',
       year: 'numeric',
       month: 'numeric',
       day: 'numeric',

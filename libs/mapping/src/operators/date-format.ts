@@ -6,6 +6,7 @@ export function parseDate(text: string, format: string): string | undefined {
   if (year === undefined || month === undefined || day === undefined || text.length !== format.length) return undefined;
   for (let at = 0; at < format.length; at++)
     if (!'YMD'.includes(format[at]!) && format[at] !== text[at]) return undefined;
+  if (year === '0000') return undefined; // to no target a year
   const iso = `${year}-${month}-${day}`;
   const time = Date.parse(`${iso}T00:00:00Z`);
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(iso) ? iso : undefined;

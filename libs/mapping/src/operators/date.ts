@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts';
 import { over } from '../expression.ts';
+import { isoOf } from '../iso.ts';
 import { Refusal } from '../scope.ts';
 import type { Scope } from '../scope.ts';
 import { describe } from '../shape.ts';
@@ -87,7 +88,7 @@ function dateOfDay(day: number): string {
   let text = days.get(day);
   if (text !== undefined) return text;
   if (days.size >= KEPT) days.clear();
-  text = new Date(day * DAY).toISOString().slice(0, 10);
+  text = isoOf(day * DAY).slice(0, 10);
   days.set(day, text);
   return text;
 }

@@ -1,5 +1,6 @@
 import { instantOf } from '#schema';
 import { over } from '../expression.ts';
+import { isoOf } from '../iso.ts';
 import { Refusal } from '../scope.ts';
 import { describe } from '../shape.ts';
 import { entryOf } from '../yaml.ts';
@@ -53,5 +54,5 @@ function withOffset(zone: string, instant: Date): string {
   const size = Math.abs(minutes);
   const two = (value: number): string => String(value).padStart(2, '0');
   const offset = `${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
-  return new Date(at + minutes * 60_000).toISOString().replace('Z', offset);
+  return isoOf(at + minutes * 60_000).replace('Z', offset);
 }
