@@ -43,7 +43,7 @@ export class TargetSchema {
     this.#texts.clear();
     const good = this.#validate(plain(json, '', this.#texts));
     if (good) return [];
-    const findings = (this.#validate.errors ?? []).filter(isLeaf).map(findingOf);
+    const findings = leavesOf(this.#validate.errors ?? []).map(findingOf);
     const unique = new Map(findings.map((finding) => [`${finding.path} ${finding.message}`, finding]));
     return [...unique.values()];
   }
@@ -79,11 +79,25 @@ function plain(json: Json, pointer: string, texts: Map<string, string>): unknown
   return object;
 }
 
-/** `anyOf` reports its branches and then itself; what the branches say is more use. */
-function isLeaf(error: ErrorObject, _index: number, all: ErrorObject[]): boolean {
-  if (error.keyword === 'if') return false;
-  if (error.keyword !== 'anyOf' && error.keyword !== 'oneOf') return true;
-  return !all.some((other) => other !== error && other.instancePath.startsWith(error.instancePath));
+/** `anyOf` reports its branches and then itself; what the branches say is more use. Counted, for a list may be wrong in each item. */
+function leavesOf(errors: readonly ErrorObject[]): ErrorObject[] {
+  const within = new Map<string, number>(); // how many errors stand at a place or below it
+  for (const { instancePath } of errors)
+    for (const place of placesAround(instancePath)) within.set(place, (within.get(place) ?? 0) + 1);
+  return errors.filter(({ keyword, instancePath }) => {
+    if (keyword === 'if') return false;
+    return (keyword !== 'anyOf' && keyword !== 'oneOf') || within.get(instancePath) === 1;
+  });
+}
+
+/** `/lines/2` -> `/lines/2`, `/lines`, `` */
+function placesAround(pointer: string): string[] {
+  const places = [pointer];
+  for (let at = pointer.length; at > 0;) {
+    at = pointer.lastIndexOf('/', at - 1);
+    places.push(pointer.slice(0, at));
+  }
+  return places;
 }
 
 function findingOf(error: ErrorObject): TargetFinding {
