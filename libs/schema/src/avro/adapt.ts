@@ -9,22 +9,25 @@ export interface ShapeProblem {
   record: string;
   field?: string;
   message: string;
+  /** only values that use what is missing cannot be taken: a symbol of an enum */
+  someValues?: true;
 }
+
+/** This value uses a symbol that the reader's enum lacks. */
+export class UnknownSymbol extends Error {}
 
 export type Adapt = (value: AvroValue) => AvroValue;
 
 /**
  * From records of an older schema to records of this one: missing fields take their default, dropped ones go, int
  * becomes long. What Avro's resolution allows and our forms in memory can express; the rest is a problem, and the
- * compatibility gate shows it before such a schema gets a version.
+ * compatibility gate shows it before such a schema gets a version. A reader may also be the older one of the two, while a
+ * new version is rolled out: `adapt` is there where some values fit, and throws `UnknownSymbol` at one that does not.
  */
-export function adapt(
-  reader: RecordShape,
-  writer: RecordShape,
-): { ok: true; adapt: Adapt } | { ok: false; problems: ShapeProblem[] } {
+export function adapt(reader: RecordShape, writer: RecordShape): { problems: ShapeProblem[]; adapt?: Adapt } {
   const problems: ShapeProblem[] = [];
   const made = compile(reader, writer, { record: reader.name, message: '' }, problems, new Map());
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, adapt: made };
+  return problems.every(({ someValues }) => someValues) ? { problems, adapt: made } : { problems };
 }
 
 function compile(
@@ -53,7 +56,12 @@ function compile(
   }
   if (reader.kind === 'enum' && writer.kind === 'enum') {
     const gone = writer.symbols.filter((symbol) => !reader.symbols.includes(symbol));
-    return gone.length > 0 ? problem(`symbol ${gone.join(', ')} was removed`) : same;
+    if (gone.length === 0) return same;
+    problems.push({ ...place, message: `symbol ${gone.join(', ')} was removed`, someValues: true });
+    return (value) => {
+      if (!gone.includes(value as string)) return value;
+      throw new UnknownSymbol(`${place.field}: there is no symbol ${String(value)}`);
+    };
   }
   if (reader.kind === 'decimal' && writer.kind === 'decimal') {
     if (reader.scale !== writer.scale) return problem(`the scale changed from ${writer.scale} to ${reader.scale}`);

@@ -11,8 +11,8 @@ import type { AvroNode } from '../avro/definition.ts';
  */
 export function avroProblems(next: AvroNode, previous: AvroNode): ShapeProblem[] {
   const reader = shapeOf(next);
-  const fit = adapt(reader, shapeOf(previous));
-  if (!fit.ok) return fit.problems;
+  const { problems } = adapt(reader, shapeOf(previous));
+  if (problems.length > 0) return problems;
   try {
     typeOf(next).createResolver(typeOf(previous));
     return [];

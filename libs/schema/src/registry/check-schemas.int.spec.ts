@@ -208,7 +208,7 @@ describe('the gate for schemas', () => {
       const after = fileRegistry(loadSchemas({ roots: [ours, home] }));
       expect(after.idOfNow('acme/account')).not.toBe(before);
       expect(await after.byId(before)).toMatchObject({ kind: 'JSON' });
-      expect(await after.byId(0x6000_0001)).toBe('unknown');
+      expect(await after.byId(0x6000_0001)).toBe('newer');
     } finally {
       rmSync(home, { recursive: true });
     }
@@ -242,6 +242,19 @@ describe('reading older versions', () => {
       record: { region2: null, amount: new Decimal('1.5'), currency: 'EUR' },
     });
     expect(await fileRegistry(now).idOf('canonical/money')).not.toBe(id);
+  });
+
+  it('takes an id that its lock lacks for one of a newer version, and one that no lock ever had for none', async () => {
+    const before = loadSchemas({ roots: [root] });
+    const read = avroReader(before.avro('canonical/money')!, fileRegistry(before));
+    edit('canonical/money.avsc', '"fields": [', NEW_FIELD);
+    checkSchemas({ root, update: true });
+    const now = loadSchemas({ roots: [root] });
+    const id = await fileRegistry(now).idOf('canonical/money');
+    const value = now.avro('canonical/money')!.encodeFramed(id, { amount: new Decimal('1.5'), currency: 'EUR' });
+    expect(await read(value)).toEqual({ ok: false, reason: `the registry knows no schema ${id}`, newer: id });
+    expect(await fileRegistry(before).byId(11_500)).toBe('unknown');
+    expect(await fileRegistry(before).byId(0)).toBe('unknown');
   });
 
   it('says why bytes are for the dead-letter topic', async () => {

@@ -10,7 +10,7 @@ import type { NamedSchema, SchemaSet } from '../schema-set.ts';
 import { avroProblems } from './avro-compatibility.ts';
 import { canonicalHash } from './canonical-form.ts';
 import { jsonProblems } from './json-compatibility.ts';
-import { LOCK_FILE, readLock, writeLock } from './lock.ts';
+import { LOCK_FILE, readLock, USER_FIRST_ID, writeLock } from './lock.ts';
 import type { LockedVersion } from './lock.ts';
 
 export interface CheckOptions {
@@ -27,9 +27,6 @@ export interface CheckResult {
   /** versions that are new to the lock, in the order of their ids */
   added: { name: string; version: number; id: number }[];
 }
-
-/** A user's lock begins here, so that its ids never meet ours. */
-const USER_FIRST_ID = 10_001;
 
 /**
  * The gate for schemas, run by `crossdock check` and `crossdock generate`: every file can be read, every field says

@@ -1,5 +1,6 @@
 import { CrossdockError } from '#contracts';
 import type { NamedSchema, SchemaSet } from '../schema-set.ts';
+import { USER_FIRST_ID } from './lock.ts';
 import type { RegisteredSchema, SchemaRegistry } from './schema-registry.ts';
 
 /**
@@ -11,8 +12,13 @@ import type { RegisteredSchema, SchemaRegistry } from './schema-registry.ts';
 const UNLOCKED_JSON = 0x4000_0000;
 const UNLOCKED_AVRO = 0x6000_0000;
 const RANGE = 0x2000_0000;
+/** A newer lock has at most so many versions more than this one: ids count up, so one far above was never handed out. */
+const MOST_NEWER = 1_000;
 
-/** The registry that needs no server: ids come from the lock files beside the schemas. Never fails, never waits. */
+/**
+ * The registry that needs no server: ids come from the lock files beside the schemas. Never fails, never waits. Each process
+ * has the files it was started with, so while a version is rolled out or back others write ids that it lacks: `newer`.
+ */
 export function fileRegistry(schemas: SchemaSet): SchemaRegistry & { idOfNow(schemaName: string): number } {
   const byName = new Map<string, number>();
   const known = new Map<number, RegisteredSchema>();
@@ -27,13 +33,16 @@ export function fileRegistry(schemas: SchemaSet): SchemaRegistry & { idOfNow(sch
     if (id !== undefined) return id;
     throw new CrossdockError('CROSSDOCK_SCHEMA_UNKNOWN', `there is no schema ${schemaName}`);
   };
+  const highest = Math.max(USER_FIRST_ID, ...schemas.locked.keys());
   return {
     idOfNow,
     idOf: async (schemaName) => idOfNow(schemaName),
     byId: async (id) => {
       const found = known.get(id);
       if (found) return found;
-      return id >= UNLOCKED_JSON && id < UNLOCKED_JSON + RANGE ? { kind: 'JSON', definition: true } : 'unknown';
+      if (id >= UNLOCKED_JSON && id < UNLOCKED_JSON + RANGE) return { kind: 'JSON', definition: true };
+      const newer = (id > 0 && id <= highest + MOST_NEWER) || (id >= UNLOCKED_AVRO && id < UNLOCKED_AVRO + RANGE);
+      return newer ? 'newer' : 'unknown';
     },
   };
 }

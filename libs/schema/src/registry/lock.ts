@@ -22,6 +22,8 @@ export interface Lock {
 }
 
 export const LOCK_FILE = 'registry.lock.json';
+/** A user's lock begins here, so that its ids never meet ours. */
+export const USER_FIRST_ID = 10_001;
 
 /** The lock of one root; empty where there is none. */
 export function readLock(root: string): Lock {

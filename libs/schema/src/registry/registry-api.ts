@@ -54,7 +54,7 @@ export function registryApi(
   const byId = async (text: string, part: string | undefined): Promise<RegistryAnswer> => {
     const id = /^\d{1,10}$/.test(text) ? Number(text) : -1;
     const found = await registry.byId(id);
-    if (found === 'unknown') return failure(404, 40403, `Schema ${text} not found`);
+    if (found === 'unknown' || found === 'newer') return failure(404, 40403, `Schema ${text} not found`);
     if (part === undefined) return ok({ ...typed(found.kind), schema: JSON.stringify(handedOut(found)) });
     if (part === 'schema') return ok(handedOut(found));
     const uses: { subject: string; version: number }[] = [];

@@ -1,10 +1,14 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { SchemaRegistry as KafkaJsRegistry } from '@kafkajs/confluent-schema-registry';
 import { Decimal } from '#contracts';
+import { avroReader } from '../avro/avro-reader.ts';
 import { frame } from '../frame.ts';
 import { loadSchemas } from '../load-schemas.ts';
 import { confluentRegistry } from './confluent-registry.ts';
@@ -13,7 +17,8 @@ import { portable } from './portable.ts';
 import { registryApi } from './registry-api.ts';
 import type { RegistryApi } from './registry-api.ts';
 
-const schemas = loadSchemas({ roots: [fileURLToPath(new URL('../../../../schemas', import.meta.url))] });
+const ours = fileURLToPath(new URL('../../../../schemas', import.meta.url));
+const schemas = loadSchemas({ roots: [ours] });
 const files = fileRegistry(schemas);
 const topics = new Map([
   ['crm.order.v1', 'canonical/order'],
@@ -129,6 +134,46 @@ describe('the registry API', () => {
     expect(await api(method, path, body)).toMatchObject({
       status,
       body: { error_code: code, message: expect.any(String) },
+    });
+  });
+});
+
+describe('a reader that is older than the writer', () => {
+  const write = async (from: string, to: string, records: readonly object[]): Promise<[number, Buffer[]]> => {
+    const root = mkdtempSync(join(tmpdir(), 'crossdock-newer-'));
+    try {
+      cpSync(ours, root, { recursive: true });
+      const file = join(root, 'canonical/order.avsc');
+      const text = readFileSync(file, 'utf8');
+      expect(text).toContain(from);
+      writeFileSync(file, text.replace(from, to));
+      const newer = loadSchemas({ roots: [root] });
+      const registry = fileRegistry(newer);
+      answer = registryApi(newer, registry, topics);
+      const id = await registry.idOf('canonical/order');
+      return [id, records.map((record) => newer.canonical('order')!.encodeFramed(id, record))];
+    } finally {
+      rmSync(root, { recursive: true });
+    }
+  };
+  const read = (value: Buffer) => avroReader(schemas.canonical('order')!, confluentRegistry(url, schemas))(value);
+
+  it('reads what does not use the symbol that is new, and takes what does for one of a newer version', async () => {
+    const [id, [plain, fresh]] = await write('"LOST",', '"LOST", "FROZEN",', [order, { ...order, stage: 'FROZEN' }]);
+    expect(await read(plain!)).toMatchObject({ ok: true, record: { id: '1', stage: 'WON' } });
+    expect(await read(fresh!)).toEqual({
+      ok: false,
+      reason: 'in the canonical/order of this version stage: there is no symbol FROZEN',
+      newer: id,
+    });
+  });
+
+  it('takes one whose schema does not fit for one of a newer version', async () => {
+    const [id, [value]] = await write('"name": "customerId",', '"name": "buyerId",', [{ ...order, buyerId: 'c1' }]);
+    expect(await read(value!)).toEqual({
+      ok: false,
+      reason: `schema ${id} is none that this version knows, and does not fit its canonical/order at customerId`,
+      newer: id,
     });
   });
 });

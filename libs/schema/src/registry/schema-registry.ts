@@ -10,6 +10,6 @@ export interface RegisteredSchema {
 export interface SchemaRegistry {
   /** The id to write in front of a value of this schema (`canonical/order`, `erp/sales-order`). */
   idOf(schemaName: string): Promise<number>;
-  /** `unknown` only when the registry says so: such a record is a dead letter. */
-  byId(id: number): Promise<RegisteredSchema | 'unknown'>;
+  /** `unknown` only when the registry says so: such a record is a dead letter. `newer`: a later version of the registry may know it. */
+  byId(id: number): Promise<RegisteredSchema | 'unknown' | 'newer'>;
 }
