@@ -1,9 +1,10 @@
-import { headersToEnvelope, RecordRefused, RESULT_ENTITY } from '#contracts';
+import { CrossdockError, headersToEnvelope, RecordRefused, RESULT_ENTITY } from '#contracts';
 import type { EventLog, LogBatch, LogRecord, StoredRecord } from '#contracts';
-import type { BatchOutcome, HandlerOutcome, Metrics } from '#platform';
-import { isBadText, type ReadValue } from '#schema';
+import { logger, type BatchOutcome, type HandlerOutcome, type Metrics } from '#platform';
+import { isBadText, type ReadValue, type Unreadable } from '#schema';
 import { mapEvent, notTaken, wants } from './map-event.ts';
 import type { MapperEvent, MapperTable } from './map-event.ts';
+import { NewerSchemas } from './newer-schemas.ts';
 
 export interface MapperParts {
   eventLog: Pick<EventLog, 'append'>;
@@ -12,12 +13,16 @@ export interface MapperParts {
   /** topic of events -> its entity and how its values are read */
   topics: ReadonlyMap<string, { entity: string; read(value: Buffer): Promise<ReadValue> }>;
   metrics: Metrics;
+  /** which events wait for a newer version; default: five minutes of an hour, told in the log */
+  newer?: NewerSchemas;
 }
+
+const log = logger('mapper');
 
 const TOO_LARGE = 'TOO_LARGE: the document is larger than its topic takes';
 const BAD_TEXT = 'MAPPING: a text that it gave holds NUL or a lone surrogate';
 
-type Read = { ok: true; event: MapperEvent } | { ok: true; unwanted: true } | { ok: false; reason: string };
+type Read = { ok: true; event: MapperEvent } | { ok: true; unwanted: true } | Unreadable;
 
 /**
  * A batch of events becomes records on document topics, appended before the offsets are committed: after a crash in
@@ -25,12 +30,17 @@ type Read = { ok: true; event: MapperEvent } | { ok: true; unwanted: true } | { 
  */
 export class MapperService {
   readonly #parts: MapperParts;
+  readonly #newer: NewerSchemas;
 
   constructor(parts: MapperParts) {
     this.#parts = parts;
+    this.#newer = parts.newer ?? new NewerSchemas({ onWait: tellToWait });
   }
 
-  /** One call at a time per partition. Throws, to get the batch again, while the log or the registry cannot be reached. */
+  /**
+   * One call at a time per partition. Throws, to get the batch again, while the log or the registry cannot be reached, and while
+   * an event waits for a newer version of the mapper (`NewerSchemas`).
+   */
   async handle(batch: LogBatch): Promise<BatchOutcome> {
     // crashpoint mapper.after-poll
     const table = await this.#parts.table;
@@ -41,7 +51,8 @@ export class MapperService {
       if (read.ok) {
         if ('event' in read) records.push(...mapEvent(read.event, table));
         outcomes.push({ outcome: 'done' });
-      } else outcomes.push({ outcome: 'rejected', reason: read.reason, stage: 'mapper' });
+      } else if (read.newer !== undefined && this.#newer.waits(read.newer)) throw waiting(stored, read);
+      else outcomes.push({ outcome: 'rejected', reason: read.reason, stage: 'mapper' });
     }
     // crashpoint mapper.before-append
     const appended = await this.#append(records);
@@ -99,4 +110,17 @@ export class MapperService {
       else this.#parts.metrics.count('mapped', { flow, kind: headers['cd_kind']! });
     }
   }
+}
+
+function waiting({ topic, offset }: StoredRecord, { reason }: Unreadable): CrossdockError {
+  const message = `the event at offset ${offset} of ${topic} waits for a newer version of the mapper: ${reason}`;
+  return new CrossdockError('CROSSDOCK_MAPPER_NEWER_SCHEMA', message, { retryable: true });
+}
+
+function tellToWait(id: number): void {
+  log.warn(
+    { schema: id },
+    'events are written under a schema that this version does not know: they wait five minutes for a newer mapper, then they are ' +
+      'dead letters. Roll the mapper out before capture and services with the outbox library, and back after them',
+  );
 }

@@ -21,7 +21,7 @@ export { checkSchemas } from './registry/check-schemas.ts';
 export type { CheckOptions, CheckResult } from './registry/check-schemas.ts';
 export { fileRegistry } from './registry/file-registry.ts';
 export { avroReader } from './avro/avro-reader.ts';
-export type { ReadValue } from './avro/avro-reader.ts';
+export type { ReadValue, Unreadable } from './avro/avro-reader.ts';
 export { confluentRegistry } from './registry/confluent-registry.ts';
 export type { ConfluentOptions } from './registry/confluent-registry.ts';
 export { registryApi } from './registry/registry-api.ts';
