@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { crmTopic, deadLetterTopic, envelopeToHeaders, headersToDocument } from '#contracts';
+import { crmTopic, deadLetterTopic, Decimal, envelopeToHeaders, headersToDocument, RESULT_TOPIC } from '#contracts';
 import type { Envelope, EventLog, LogRecord, StoredRecord } from '#contracts';
 import { openEventLog } from '#event-log';
 import { boot, Health, Metrics, packageRoot, parseConfiguration, readEnvironment, type RunningApp } from '#platform';
@@ -16,6 +16,7 @@ connections:
   crm: { connector: outbox, zone: Europe/Berlin }
   main-erp: { connector: rest, settings: {} }
   ledger: { connector: rest, settings: {} }
+  crm-api: { connector: rest, settings: {} }
 flows:
   customers: { on: crm.customer, from: [crm], to: main-erp, mapping: customer-to-erp }
   orders:
@@ -25,6 +26,7 @@ flows:
     mapping: order-to-erp
     value: { amount: total.amount, currency: total.currency }
   order-postings: { on: crm.order, from: [crm], to: ledger, mapping: order-to-journal }
+  order-numbers: { on: sync.result, from: [crm], of: [orders], to: crm-api, mapping: result-to-opportunity }
 `;
 const roots = [join(packageRoot(), 'schemas')];
 const schemas = loadSchemas({ roots });
@@ -56,7 +58,10 @@ describe('the mapper, between the topics of events and those of documents', () =
         'erp.main-erp.sales-order.v1',
         'finance.ledger.journal-entry.v1',
         'sync.unrouted.v1',
+        'sandbox-crm.crm-api.opportunity.v1',
         deadLetterTopic(crmTopic('order')),
+        deadLetterTopic(crmTopic('product')),
+        deadLetterTopic(RESULT_TOPIC),
       ],
       handle: async ({ records }) => void found.push(...records),
     });
@@ -164,5 +169,83 @@ describe('the mapper, between the topics of events and those of documents', () =
       currency: 'S\uFFFDK',
     });
     expect(headersToDocument(next!.headers)).toMatchObject({ kind: 'document', aggregateVersion: 10n });
+  });
+
+  describe('a record of others that no marker could stand for', () => {
+    const with_ = (given: LogRecord, headers: Record<string, string>): LogRecord => ({
+      ...given,
+      headers: { ...given.headers, ...headers },
+    });
+    const lastOrder = () => on('erp.main-erp.sales-order.v1').at(-1)?.headers['cd_aggregateVersion'];
+    const dead = (topic: string): string[] => on(deadLetterTopic(topic)).map(({ headers }) => headers['dl_reason']!);
+
+    it('is a dead letter when its envelope is as large as its topic takes, wanted or not, and the next is mapped', async () => {
+      const [before, unrouted] = [dead(crmTopic('order')).length, on('sync.unrouted.v1').length];
+      const large = 'x'.repeat(1_100_000);
+      const product = (version: bigint): LogRecord =>
+        record('product', 'P-2', version, { sku: 'A', name: 'Pump', unit: 'H87', status: 'ACTIVE' });
+      await log.append([with_(product(20n), { ce_subject: large }), product(21n)]);
+      await log.append([with_(order(20n), { ce_correlationid: large + large.slice(0, 980_000) }), order(21n)]);
+      await eventually(
+        () =>
+          on('sync.unrouted.v1').length > unrouted && lastOrder() === '21' && dead(crmTopic('order')).length > before,
+        () => `those after the large ones, not ${found.map((one) => one.topic).join(', ')}`,
+      );
+      const reason = /^its key and envelope take \d{7} bytes, more than 65536$/;
+      await eventually(() => dead(crmTopic('product')).length > 0, 'the dead letter of the product');
+      expect(dead(crmTopic('product'))).toEqual([expect.stringMatching(reason)]);
+      expect(dead(crmTopic('order')).slice(before)).toEqual([expect.stringMatching(reason)]);
+    });
+
+    it('is a dead letter when the log refuses the marker too', async () => {
+      const before = dead(crmTopic('order')).length;
+      const schema = schemas.canonical('order')!;
+      const currency = '\0'.repeat(800_000); // each of them takes three bytes where it is made readable
+      const good = order(22n);
+      const decoded = schema.decode(good.value!.subarray(5));
+      const bad = { ...decoded, total: { amount: new Decimal(10), currency } };
+      await log.append([{ ...good, value: frame(registry.idOfNow(schema.name), schema.encode(bad)) }, order(23n)]);
+      await eventually(
+        () => lastOrder() === '23' && dead(crmTopic('order')).length > before,
+        'the order after the one with a large currency',
+      );
+      expect(dead(crmTopic('order')).slice(before)).toEqual([
+        'the log takes neither its document nor a marker that says so: too large',
+      ]);
+      expect(
+        on('erp.main-erp.sales-order.v1').filter(({ headers }) => headers['cd_aggregateVersion'] === '22'),
+      ).toEqual([]);
+    });
+
+    it('is a dead letter when it is a result of no record, and the next result is written back', async () => {
+      const schema = schemas.avro('envelope/sync-result')!;
+      const data = {
+        tenant: 'acme',
+        flow: 'orders',
+        target: 'main-erp',
+        document: 'salesOrder',
+        documentId: 'd',
+        key: 'acme:order:O-1',
+        entity: 'order',
+        recordId: 'O-1',
+        source: 'crm',
+        eventId: 'e',
+        aggregateVersion: '7',
+        resultVersion: '3',
+        status: 'DELIVERED',
+        targetId: 'SO-9',
+        finishedAt: '2026-11-21T00:00:02Z',
+      };
+      const read = schema.fromJson(parseExactJson(JSON.stringify(data)), { zone: 'UTC', idPrefix: '' });
+      if (!read.ok) throw new Error(read.message);
+      const value = frame(registry.idOfNow(schema.name), schema.encode(read.record));
+      const result = with_({ ...order(24n), topic: RESULT_TOPIC, value }, { ce_flow: 'orders' });
+      await log.append([with_(result, { ce_partitionkey: 'of-nobody' }), result]);
+      await eventually(
+        () => on('sandbox-crm.crm-api.opportunity.v1').length > 0 && dead(RESULT_TOPIC).length > 0,
+        'what is written back of the result after the bad one',
+      );
+      expect(dead(RESULT_TOPIC)).toEqual(['not a record key: "of-nobody"']);
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { CrossdockError, headersToEnvelope, RecordRefused, RESULT_ENTITY } from '#contracts';
+import { CrossdockError, headersToEnvelope, parseRecordKey, RecordRefused, RESULT_ENTITY } from '#contracts';
 import type { EventLog, LogBatch, LogRecord, StoredRecord } from '#contracts';
 import { logger, type BatchOutcome, type HandlerOutcome, type Metrics } from '#platform';
 import { isBadText, type ReadValue, type Unreadable } from '#schema';
@@ -19,6 +19,13 @@ export interface MapperParts {
 
 const log = logger('mapper');
 
+/**
+ * Key and envelope together, bytes. A marker says most of them twice and must fit where the event did. Of ours they take some 2 KiB:
+ * capture and the outbox library bound the ids.
+ */
+const MOST_ENVELOPE_BYTES = 64 * 1024;
+/** ms: from here on a date has no four digits of year */
+const YEAR_10000 = Date.UTC(10_000, 0);
 const TOO_LARGE = 'TOO_LARGE: the document is larger than its topic takes';
 const BAD_TEXT = 'MAPPING: a text that it gave holds NUL or a lone surrogate';
 
@@ -45,22 +52,39 @@ export class MapperService {
     // crashpoint mapper.after-poll
     const table = await this.#parts.table;
     const outcomes: HandlerOutcome[] = [];
-    const records: LogRecord[] = [];
-    for (const stored of batch.records) {
-      const read = await this.#read(stored, table);
-      if (read.ok) {
-        if ('event' in read) records.push(...mapEvent(read.event, table));
-        outcomes.push({ outcome: 'done' });
-      } else if (read.newer !== undefined && this.#newer.waits(read.newer)) throw waiting(stored, read);
-      else outcomes.push({ outcome: 'rejected', reason: read.reason, stage: 'mapper' });
+    const made: Made[] = [];
+    for (const [at, stored] of batch.records.entries()) {
+      const mapped = await this.#map(stored, table);
+      if (typeof mapped !== 'string') made.push(...mapped.map((record) => ({ at, record })));
+      outcomes.push(typeof mapped === 'string' ? rejected(mapped) : { outcome: 'done' });
     }
     // crashpoint mapper.before-append
-    const appended = await this.#append(records);
+    const appended = await this.#append(made, outcomes);
     // crashpoint mapper.after-append
     this.#count(appended);
     const dead = outcomes.filter(({ outcome }) => outcome === 'rejected').length;
     if (dead > 0) this.#parts.metrics.count('deadLetters', { stage: 'mapper' }, dead);
     return outcomes;
+  }
+
+  /**
+   * The records of one event, or why it is a dead letter. Mapping asks nobody: what it throws is a fault of ours, which this event
+   * would bring about each time.
+   */
+  async #map(stored: StoredRecord, table: MapperTable): Promise<readonly LogRecord[] | string> {
+    const read = await this.#read(stored, table);
+    if (!read.ok) {
+      if (read.newer !== undefined && this.#newer.waits(read.newer)) throw waiting(stored, read);
+      return read.reason;
+    }
+    if (!('event' in read)) return [];
+    try {
+      return mapEvent(read.event, table);
+    } catch (err) {
+      const { topic, partition, offset } = stored;
+      log.error({ err, topic, partition, offset: String(offset) }, 'a fault of the mapper: the event is a dead letter');
+      return `a fault of the mapper (${err instanceof Error ? err.name : typeof err}): its log says where`;
+    }
   }
 
   async #read(stored: StoredRecord, { flows }: MapperTable): Promise<Read> {
@@ -70,13 +94,19 @@ export class MapperService {
     const unfit = Object.entries(stored.headers).some(([name, text]) => name.startsWith('ce_') && isBadText(text));
     if (unfit || isBadText(stored.key))
       return { ok: false, reason: 'its key or a header holds NUL or a lone surrogate' };
+    const bytes = envelopeBytes(stored);
+    if (bytes > MOST_ENVELOPE_BYTES)
+      return { ok: false, reason: `its key and envelope take ${bytes} bytes, more than ${MOST_ENVELOPE_BYTES}` };
+    if (!(Math.abs(stored.timestamp.getTime()) < YEAR_10000))
+      return { ok: false, reason: 'the time of its record is no date: Kafka takes milliseconds' };
+    const { entity } = topic;
     let envelope;
     try {
       envelope = headersToEnvelope(stored.headers);
+      if (entity === RESULT_ENTITY) parseRecordKey(envelope.partitionkey);
     } catch (error) {
       return { ok: false, reason: error instanceof Error ? error.message : 'the headers are no envelope' };
     }
-    const { entity } = topic;
     if (entity === RESULT_ENTITY && !flows.some((flow) => wants(flow, entity, envelope)))
       return { ok: true, unwanted: true };
     const value = await topic.read(stored.value);
@@ -84,21 +114,28 @@ export class MapperService {
     return { ok: true, event: { entity, envelope, record: value.record, stored } };
   }
 
-  /** What the log does not take is replaced by a marker that says why; nothing had been sent. */
-  async #append(records: readonly LogRecord[]): Promise<readonly LogRecord[]> {
-    let list = records;
-    const markers = new Set<LogRecord>();
-    for (;;) {
-      if (list.length === 0) return list;
+  /**
+   * What the log does not take is replaced by a marker that says why; nothing had been sent. Where it does not take that either,
+   * the event becomes a dead letter.
+   */
+  async #append(made: readonly Made[], outcomes: HandlerOutcome[]): Promise<readonly LogRecord[]> {
+    for (let list = made; ;) {
+      const records = list.map(({ record }) => record);
+      if (records.length === 0) return records;
       try {
-        await this.#parts.eventLog.append(list);
-        return list;
+        await this.#parts.eventLog.append(records);
+        return records;
       } catch (error) {
-        if (!(error instanceof RecordRefused) || markers.has(error.record) || !list.includes(error.record)) throw error;
-        const unfit = Object.values(error.record.headers).some(isBadText);
-        const marker = notTaken(error.record, unfit ? BAD_TEXT : TOO_LARGE);
-        markers.add(marker);
-        list = list.map((record) => (record === error.record ? marker : record));
+        const refused = error instanceof RecordRefused && list.find(({ record }) => record === error.record);
+        if (!refused) throw error;
+        const { at, record, marker } = refused;
+        if (marker) {
+          outcomes[at] = rejected('the log takes neither its document nor a marker that says so: too large');
+          list = list.filter((one) => one.at !== at);
+        } else {
+          const why = Object.values(record.headers).some(isBadText) ? BAD_TEXT : TOO_LARGE;
+          list = list.map((one) => (one === refused ? { at, record: notTaken(record, why), marker: true } : one));
+        }
       }
     }
   }
@@ -110,6 +147,23 @@ export class MapperService {
       else this.#parts.metrics.count('mapped', { flow, kind: headers['cd_kind']! });
     }
   }
+}
+
+/** A record for the log, and the place in the batch of the event that it was made of. */
+interface Made {
+  at: number;
+  record: LogRecord;
+  /** in place of what the log did not take */
+  marker?: true;
+}
+
+const rejected = (reason: string): HandlerOutcome => ({ outcome: 'rejected', reason, stage: 'mapper' });
+
+function envelopeBytes({ key, headers }: StoredRecord): number {
+  let bytes = Buffer.byteLength(key);
+  for (const [name, text] of Object.entries(headers))
+    if (name.startsWith('ce_')) bytes += Buffer.byteLength(name) + Buffer.byteLength(text);
+  return bytes;
 }
 
 function waiting({ topic, offset }: StoredRecord, { reason }: Unreadable): CrossdockError {
