@@ -1,4 +1,4 @@
-import type { Flow } from '#contracts';
+import { CRM_ENTITIES, crmTopic, RESULT_TOPIC, type Flow } from '#contracts';
 import type { Queryable } from '#db';
 import { unpublishedSql } from './unpublished.ts';
 
@@ -42,7 +42,10 @@ export const FIRST_MARK: Mark = { floor: 0n, open: [] };
 /** More open events than this are found again by scanning instead of by id. */
 const MOST_OPEN = 10_000;
 
-/** `$1` floor, `$2` open ids, `$3` flows as JSON, `$4` the most open ids to give back, `$5` and `$6` the window. */
+/** A dead letter of one of them is one for every flow; one of a document's topic, whose area may be called `crm` too, for its own. */
+const EVENT_TOPICS = [...CRM_ENTITIES.map(crmTopic), RESULT_TOPIC];
+
+/** `$1` floor, `$2` open ids, `$3` flows as JSON, `$4` the most open ids to give back, `$5` and `$6` the window, `$7` topics of events. */
 const SQL = `
   with flow as materialized (
     select * from jsonb_to_recordset($3::jsonb) as f (flow text, entity text, sources text[], "of" text[], freshness float8)
@@ -59,7 +62,7 @@ const SQL = `
     select w.*, ${unpublishedSql('w.outbox_id')} as unpublished,
       case
         when exists (select 1 from dead_letter x where x.event_id = w.event_id
-          and (x.topic like 'crm.%' or x.topic = 'sync.result.v1' or x.headers->>'cd_flow' = w.flow)) then 'dead'
+          and (x.topic = any($7::text[]) or x.headers->>'cd_flow' = w.flow)) then 'dead'
         when exists (select 1 from unrouted u where u.event_id = w.event_id) then 'unwanted'
         when (select count(*) >= max(d.fan_out) from delivery d where d.event_id = w.event_id) then 'unwanted'
         else 'pending'
@@ -90,7 +93,8 @@ export async function eventFates(
   mark: Mark,
   window: Window | undefined = undefined,
 ): Promise<Fates> {
-  const parts = [mark.floor, mark.open, flowsAsJson(flows), MOST_OPEN, window?.from ?? null, window?.to ?? null];
+  const { from = null, to = null } = window ?? {};
+  const parts = [mark.floor, mark.open, flowsAsJson(flows), MOST_OPEN, from, to, EVENT_TOPICS];
   const rows = await db.query<Row>(SQL, parts);
   const [row] = await db.query<{ proven: bigint | null }>(PROVEN);
   return {

@@ -80,6 +80,23 @@ describe('the status of a flow', () => {
     expect(after.difference).toBe(0);
   });
 
+  it('counts a dead letter of a document as dead for its own flow alone, also where the area of its topic is called crm', async () => {
+    const { database } = console.cloned;
+    const before = [await flow('orders'), await flow('order-postings')];
+    const event = await given.event(database, {});
+    await database.query(
+      `insert into dead_letter (topic, "partition", "offset", event_id, stage, reason, headers)
+       values ('crm.main-erp.account.v1', 0, 8, $1, 'delivery', 'x', '{"cd_flow": "orders"}')`,
+      [event.eventId],
+    );
+    const after = [await flow('orders'), await flow('order-postings')];
+    const more = (of: 'dead' | 'pending') => after.map((one, at) => one.unfinished[of] - before[at]!.unfinished[of]);
+    expect([more('dead'), more('pending')]).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+  });
+
   it('shows a delivery that vanished as a difference', async () => {
     const { database } = console.cloned;
     const event = await given.event(database, { entity: 'customer' });
