@@ -55,6 +55,9 @@ export function failuresText({ items, captured, deadLetters }: Failures): string
       ({ count, topic, stage, message }) =>
         `${counted(count, 'record', 'records')} of ${topic} dead at ${stage}: ${message}`,
     ),
+    ...(deadLetters.length > 0
+      ? ['', 'through once more, when the cause is gone: crossdock replay --dead-letters --reason "..."']
+      : []),
     ...(rows.length > 0 ? ['', 'one of them in full: crossdock show delivery <id>'] : []),
   ];
 }

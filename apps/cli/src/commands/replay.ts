@@ -14,10 +14,10 @@ interface Replay {
 export const command = define({
   name: 'replay',
   usage:
-    '<event id>... | [--status DEAD] [--flow f] [--target t] [--error-class c] [--entity e] [--record-id id]  --reason "..." [--resend changed] [--rate events/s] [--dry-run] | watch <replay id> | cancel <replay id>',
+    '<event id>... | [--status DEAD] [--flow f] [--target t] [--error-class c] [--entity e] [--record-id id] | --dead-letters [--flow f] [--entity e]  --reason "..." [--resend changed] [--rate events/s] [--dry-run] | watch <replay id> | cancel <replay id>',
   summary: 'map events anew, after a mapping was corrected; what went through as it is stays as it is',
   texts: ['reason', 'status', 'flow', 'target', 'error-class', 'entity', 'record-id', 'resend', 'rate'],
-  flags: ['dry-run'],
+  flags: ['dry-run', 'dead-letters'],
   run: (call) => {
     if (call.words[0] === 'watch') return watch(call);
     if (call.words[0] === 'cancel') return cancel(call);
@@ -33,6 +33,7 @@ async function order({ words, text, flag, api, io, json }: Call): Promise<number
     errorClass: text('error-class'),
     entity: text('entity'),
     recordId: text('record-id'),
+    deadLetters: flag('dead-letters') || undefined,
   };
   const selected = Object.values(selection).some((part) => part !== undefined);
   if (words.length === 0 && !selected) throw new UsageError('say which events');

@@ -126,7 +126,7 @@ export const ROUTES: readonly RouteRow[] = [
     path: '/api/v1/replays',
     permission: 'deliveries.act',
     takes:
-      '`{reason, events: [id]}` (at most 5,000) or `{reason, flow?, target?, status?, errorClass?, entity?, recordId?}` (any number); `resend: changed` sends again what was delivered and differs by now; `rate`: events a second, 1 to 1,000, default 200; `dryRun: true` only counts',
+      '`{reason, events: [id]}` (at most 5,000) or `{reason, flow?, target?, status?, errorClass?, entity?, recordId?}` (any number), or `{reason, deadLetters: true, flow?, entity?}`: events in dead-letter topics that were not taken in since; `resend: changed` sends again what was delivered and differs by now; `rate`: events a second, 1 to 1,000, default 200; `dryRun: true` only counts',
     gives: `${COMMAND}; dry run: \`{dryRun, count, events}\``,
   },
   {

@@ -86,6 +86,41 @@ describe('what people order', () => {
     });
   });
 
+  it('orders a replay of dead letters, without those that were taken in since', async () => {
+    const { database } = console.cloned;
+    const dead = await given.event(database, { recordId: 'dl-1' });
+    const again = await given.event(database, { recordId: 'dl-2' });
+    const document = await given.event(database, { recordId: 'dl-3' });
+    await given.delivery(database, again, { flow: 'orders', connection: 'main-erp', document: 'salesOrder' });
+    await given.delivery(database, document, { flow: 'orders', connection: 'main-erp', document: 'salesOrder' });
+    const rows = [
+      [dead, 'crm.order.v1', '{}'],
+      [again, 'crm.order.v1', '{}'],
+      [document, 'finance.ledger.journal-entry.v1', '{"cd_flow": "order-postings"}'],
+    ] as const;
+    for (const [n, [event, topic, headers]] of rows.entries())
+      await database.query(
+        `insert into dead_letter (topic, "partition", "offset", event_id, stage, reason, headers) values ($1, 0, $2, $3, 'x', 'x', $4)`,
+        [topic, 100 + n, event.eventId, headers],
+      );
+    const count = async (selection: Record<string, unknown>): Promise<unknown> => {
+      const body = { reason: 'x', deadLetters: true, dryRun: true, ...selection };
+      return (await console.call('POST', '/api/v1/replays', body)).body;
+    };
+    expect(await count({})).toMatchObject({ count: 2, events: [dead.eventId, document.eventId] });
+    expect(await count({ flow: 'orders' })).toMatchObject({ count: 1, events: [dead.eventId] });
+    expect(await count({ entity: 'customer' })).toMatchObject({ count: 0 });
+    expect(await count({ status: 'DEAD' })).toMatchObject({ code: 'CROSSDOCK_API_BAD_BODY' });
+    const command = await answered('done', { replayed: 2 });
+    const answer = await console.call('POST', '/api/v1/replays', { reason: 'the mapper is newer', deadLetters: true });
+    expect(await command()).toMatchObject({ kind: 'replay', target: { deadLetters: true } });
+    const { commandId } = answer.body as { commandId: string };
+    const kept = await database.query('select event_id from command_event where command_id = $1 order by n', [
+      commandId,
+    ]);
+    expect(kept).toEqual([{ event_id: dead.eventId }, { event_id: document.eventId }]);
+  });
+
   it('names events one by one in the order given, each once, and ends a replay by another order', async () => {
     const { database } = console.cloned;
     const events = [randomUUID(), randomUUID()];

@@ -11,7 +11,7 @@ import { ConsoleDatabase } from '../console-database.ts';
 import { readDeliveryFilter } from '../deliveries/filter.ts';
 import { Names } from '../names.ts';
 import { replayProgress } from './progress.ts';
-import { countSelected, keepNamed, keepSelected } from './select.ts';
+import { countSelected, keepNamed, keepSelected, type Selection } from './select.ts';
 
 /** Ids that are named one by one; a selection has no such limit. */
 const MOST_NAMED = 5_000;
@@ -27,6 +27,7 @@ const Replays = z.strictObject({
   errorClass: Text.optional(),
   entity: Text.optional(),
   recordId: Text.optional(),
+  deadLetters: z.literal(true).optional(),
   resend: z.literal('changed').optional(),
   rate: z.number().int().min(1).max(MOST_RATE).optional(),
   dryRun: z.boolean().optional(),
@@ -53,17 +54,17 @@ export class ReplaysController {
     const selects = Object.values(selection).some((part) => part !== undefined);
     if (selects === (events !== undefined))
       throw new ProblemError(400, 'CROSSDOCK_API_BAD_BODY', 'give events, or what selects them, and not both');
-    const filter = readDeliveryFilter(selection, this.#names);
+    const chosen = this.#selection(selection);
     if (dryRun) {
       void reply.status(200);
       const found = events
         ? { count: events.length, events: events.slice(0, 100) }
-        : await countSelected(this.#database.database, filter);
+        : await countSelected(this.#database.database, chosen);
       return { dryRun: true, ...found };
     }
     const keep = async (tx: Transaction, id: string): Promise<void> => {
       if (events !== undefined) return keepNamed(tx, id, events);
-      if ((await keepSelected(tx, id, filter)) === 0)
+      if ((await keepSelected(tx, id, chosen)) === 0)
         throw new ProblemError(404, 'CROSSDOCK_API_NOT_FOUND', 'no event is selected');
     };
     const target = events === undefined ? { ...selection, resend, rate } : { resend, rate };
@@ -92,6 +93,18 @@ export class ReplaysController {
     const { commandId: replayId } = await this.#replay(id);
     const order = { stage: 'delivery', kind: 'cancel-replay', target: { replayId }, reason } as const;
     return answerCommand(await this.#commands.place(order), reply);
+  }
+
+  #selection({
+    deadLetters,
+    ...selection
+  }: Omit<z.infer<typeof Replays>, 'reason' | 'events' | 'resend' | 'rate' | 'dryRun'>): Selection {
+    const filter = readDeliveryFilter(selection, this.#names);
+    if (!deadLetters) return { of: 'deliveries', filter };
+    const { flow, entity, ...others } = selection;
+    if (Object.values(others).some((part) => part !== undefined))
+      throw new ProblemError(400, 'CROSSDOCK_API_BAD_BODY', 'dead letters are selected by flow and entity alone');
+    return { of: 'dead-letters', filter: { flow, entity } };
   }
 
   async #replay(id: string): Promise<CommandState> {
