@@ -19,6 +19,7 @@ export interface OutboxEvent {
   sourceVersion?: bigint;
   /** when it happened, in the years 1 to 9999; default now */
   occurredAt?: Date;
+  /** of these each at most 1,024 bytes; default of the first: the event's own id */
   correlationId?: string;
   causationId?: string;
   traceparent?: string;

@@ -131,6 +131,8 @@ describe('the outbox library', () => {
     ],
     ['an empty event id', customer('3', { eventId: '' }), 'DATA'],
     ['an event id longer than capture takes', customer('3', { eventId: 'é'.repeat(513) }), 'DATA'],
+    ['a correlation id that the mapper would not take', customer('3', { correlationId: 'c'.repeat(1_025) }), 'DATA'],
+    ['a trace with NUL', customer('3', { traceparent: 'a\0b' }), 'DATA'],
     ['a type longer than capture takes', customer('3', { type: `customer.${'x'.repeat(250)}` }), 'DATA'],
     ['a date that is none', customer('3', { occurredAt: new Date('tomorrow') }), 'DATA'],
     ['a date after the year 9999', customer('3', { occurredAt: new Date('+010000-01-01T00:00:00Z') }), 'DATA'],
