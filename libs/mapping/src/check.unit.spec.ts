@@ -557,6 +557,13 @@ const PLANTED: [what: string, yaml: string, line: number, column: number, messag
     'quantity is a field of one item, but these are groups',
   ],
   [
+    'groups of what has no one value',
+    field('lines: { each: lines, group: price, fields: { item: { const: x } } }'),
+    8,
+    32,
+    'group needs values that can be the same, this is an object',
+  ],
+  [
     'a list of one item among groups',
     field(
       'lines: { each: lines, group: sku, fields: { item: sku, codes: { each: batches, fields: { code: code } } } }',

@@ -128,6 +128,11 @@ function groupOf(node: Mapping, context: Context): Group | undefined | 'wrong' {
   );
   const known = keys.filter((key) => key !== undefined);
   if (known.length < keys.length) return 'wrong';
+  for (const { shape, at } of known)
+    if (shape.kind === 'record' || shape.kind === 'list' || shape.kind === 'map') {
+      context.findings.add(at, `group needs values that can be the same, this is ${describe(shape)}`);
+      return 'wrong';
+    }
   for (const key of known) for (const read of key.reads) context.lineage.reads.add(read);
   return {
     paths: nodes.map((one) => (one.kind === 'scalar' ? one.text : '')),
