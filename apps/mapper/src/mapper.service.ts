@@ -24,7 +24,8 @@ const log = logger('mapper');
  * capture and the outbox library bound the ids.
  */
 const MOST_ENVELOPE_BYTES = 64 * 1024;
-/** ms: from here on a date has no four digits of year */
+/** ms: before and after these a date has no four digits of year; Kafka's -1 is no time, and passes for 1969 */
+const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
 const YEAR_10000 = Date.UTC(10_000, 0);
 const TOO_LARGE = 'TOO_LARGE: the document is larger than its topic takes';
 const BAD_TEXT = 'MAPPING: a text that it gave holds NUL or a lone surrogate';
@@ -53,14 +54,16 @@ export class MapperService {
     const table = await this.#parts.table;
     const outcomes: HandlerOutcome[] = [];
     const made: Made[] = [];
+    const faults: Fault[] = [];
     for (const [at, stored] of batch.records.entries()) {
-      const mapped = await this.#map(stored, table);
+      const mapped = await this.#map(stored, table, faults);
       if (typeof mapped !== 'string') made.push(...mapped.map((record) => ({ at, record })));
       outcomes.push(typeof mapped === 'string' ? rejected(mapped) : { outcome: 'done' });
     }
     // crashpoint mapper.before-append
     const appended = await this.#append(made, outcomes);
     // crashpoint mapper.after-append
+    for (const { err, stored } of faults) tellFault(err, stored);
     this.#count(appended);
     const dead = outcomes.filter(({ outcome }) => outcome === 'rejected').length;
     if (dead > 0) this.#parts.metrics.count('deadLetters', { stage: 'mapper' }, dead);
@@ -71,7 +74,7 @@ export class MapperService {
    * The records of one event, or why it is a dead letter. Mapping asks nobody: what it throws is a fault of ours, which this event
    * would bring about each time.
    */
-  async #map(stored: StoredRecord, table: MapperTable): Promise<readonly LogRecord[] | string> {
+  async #map(stored: StoredRecord, table: MapperTable, faults: Fault[]): Promise<readonly LogRecord[] | string> {
     const read = await this.#read(stored, table);
     if (!read.ok) {
       if (read.newer !== undefined && this.#newer.waits(read.newer)) throw waiting(stored, read);
@@ -81,8 +84,7 @@ export class MapperService {
     try {
       return mapEvent(read.event, table);
     } catch (err) {
-      const { topic, partition, offset } = stored;
-      log.error({ err, topic, partition, offset: String(offset) }, 'a fault of the mapper: the event is a dead letter');
+      faults.push({ err, stored });
       return `a fault of the mapper (${err instanceof Error ? err.name : typeof err}): its log says where`;
     }
   }
@@ -97,7 +99,8 @@ export class MapperService {
     const bytes = envelopeBytes(stored);
     if (bytes > MOST_ENVELOPE_BYTES)
       return { ok: false, reason: `its key and envelope take ${bytes} bytes, more than ${MOST_ENVELOPE_BYTES}` };
-    if (!(Math.abs(stored.timestamp.getTime()) < YEAR_10000))
+    const at = stored.timestamp.getTime();
+    if (!(at >= YEAR_1 && at < YEAR_10000))
       return { ok: false, reason: 'the time of its record is no date: Kafka takes milliseconds' };
     const { entity } = topic;
     let envelope;
@@ -155,6 +158,16 @@ interface Made {
   record: LogRecord;
   /** in place of what the log did not take */
   marker?: true;
+}
+
+interface Fault {
+  err: unknown;
+  stored: StoredRecord;
+}
+
+/** Once: not each time that its batch is tried again. */
+function tellFault(err: unknown, { topic, partition, offset }: StoredRecord): void {
+  log.error({ err, topic, partition, offset: String(offset) }, 'a fault of the mapper: the event is a dead letter');
 }
 
 const rejected = (reason: string): HandlerOutcome => ({ outcome: 'rejected', reason, stage: 'mapper' });

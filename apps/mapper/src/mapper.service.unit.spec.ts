@@ -57,6 +57,7 @@ it('makes a dead letter of a record whose time is no date, as others write nanos
   const outcomes = await handle(
     stored('a', { timestamp: new Date(1_795_478_400_000_000_000) }),
     stored('b', { timestamp: new Date(1_795_478_400_000_000) }),
+    stored('d', { timestamp: new Date('0000-12-31T23:59:59Z') }),
     stored('c'),
   );
   const dead = {
@@ -64,7 +65,7 @@ it('makes a dead letter of a record whose time is no date, as others write nanos
     stage: 'mapper',
     reason: 'the time of its record is no date: Kafka takes milliseconds',
   };
-  expect(outcomes).toEqual([dead, dead, { outcome: 'done' }]);
+  expect(outcomes).toEqual([dead, dead, dead, { outcome: 'done' }]);
   expect(appended.map(({ key }) => key)).toEqual(['acme:customer:c']);
 });
 

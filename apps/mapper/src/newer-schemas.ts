@@ -21,7 +21,7 @@ export interface NewerSchemasOptions {
  *       ^                                                                                              │
  *       └──── an hour after those five minutes began; an id that was waited for is never again ────────┘
  *
- * So what others write under ids that they made up holds a partition back for five minutes of an hour at most.
+ * So what others write under ids that they made up holds a partition back for five minutes of an hour at most, in each process.
  */
 export class NewerSchemas {
   readonly #onWait: (id: number) => void;

@@ -78,8 +78,10 @@ export function manyPath(text: string, at: At, context: Context): ManyPath | und
 function targetPath(text: string, at: At, context: Context): ManyPath | undefined {
   const names = parsePath(text.slice('$target.'.length));
   if (!names) return context.findings.add(at, `${JSON.stringify(text)} is not a path`);
-  if (context.ofAll && !ofItem(text, at, context)) return undefined; // it grows from item to item
   const asked = names.join('.');
+  const [list] = context.targetPath.split('[]'); // the outermost that is being made: what is in it grows from item to item
+  const grows = asked === list || asked.startsWith(`${list}.`);
+  if (context.ofAll && grows && !ofItem(text, at, context)) return undefined;
   const mapped = context.mapped.get(asked);
   if (!mapped) {
     const later = context.toBeMapped?.has(names[0]!);

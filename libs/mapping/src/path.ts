@@ -36,6 +36,8 @@ interface Found {
   read: string;
   /** index of the last name that is a list gone through, or -1 */
   lists: number[];
+  /** from this name on anything may stand there, also what has no fields */
+  anyFrom?: number;
 }
 
 /** Follows a path through a shape; a mistake becomes a finding that names the closest field. */
@@ -59,7 +61,7 @@ export function follow(
       shape = shape.item;
     }
     const dot = read === '' || read.endsWith('.') ? '' : '.';
-    if (shape.kind === 'any') return { shape, optional: true, read: read + dot + name, lists };
+    if (shape.kind === 'any') return { shape, optional: true, read: read + dot + name, lists, anyFrom: index };
     if (shape.kind === 'map') {
       shape = shape.values;
       optional = true;
@@ -73,7 +75,8 @@ export function follow(
       );
     const field = shape.fields.get(name);
     if (!field) {
-      if (shape.open) return { shape: { kind: 'any' }, optional: true, read: read + dot + name, lists };
+      if (shape.open)
+        return { shape: { kind: 'any' }, optional: true, read: read + dot + name, lists, anyFrom: index + 1 };
       const here = prefix === '' ? context.sourceName : prefix.slice(0, -1);
       const owner = index === 0 ? here : names.slice(0, index).join('.');
       return context.findings.unknown(at, `${owner} has no field ${name}`, name, shape.fields.keys());
@@ -110,7 +113,7 @@ export function pathExpression(text: string, at: At, context: Context): Expressi
       `use each: ${list}, or sum: ${text}`,
     );
   }
-  const get = getter(names, ofRecord, context.json ? fromJson(found.shape) : undefined);
+  const get = getter(names, ofRecord, context.json ? fromJson(found.shape) : undefined, found.anyFrom);
   const shape = context.json && found.shape.kind === 'decimal' ? { ...DECIMAL, scale: undefined } : found.shape;
   const whole = found.entity !== undefined || (found.shape.kind === 'text' && found.shape.format === 'id');
   return { shape, at, optional: found.optional, reads: [found.read], run: get, entity: found.entity, whole };
@@ -132,10 +135,15 @@ export function ofItem(text: string, at: At, context: Context, suggestion?: stri
 }
 
 /** Reads one field. Absent is undefined; null only where the source explicitly cleared it (or something around it). */
-function getter(names: readonly string[], ofRecord: boolean, convert: ((value: Value) => Value) | undefined) {
+function getter(
+  names: readonly string[],
+  ofRecord: boolean,
+  convert: ((value: Value) => Value) | undefined,
+  anyFrom?: number,
+) {
   if (convert)
     return (scope: Scope): Value => {
-      const value = readPath(ofRecord ? scope.record : scope.item, names);
+      const value = readPath(ofRecord ? scope.record : scope.item, names, anyFrom);
       return value === null || value === undefined ? value : convert(value);
     };
   const path = names.join('.');
@@ -165,11 +173,15 @@ function getter(names: readonly string[], ofRecord: boolean, convert: ((value: V
   return (scope: Scope): Value => raw(ofRecord ? scope.record : scope.item) ?? nothing(scope);
 }
 
-/** What stands at a path of exact JSON, in which anything may stand: what has no fields is refused, and not taken for absent. */
-export function readPath(source: Source, names: readonly string[]): Value {
+/**
+ * What stands at a path of exact JSON, in which anything may stand. What has no fields is refused, and not taken for absent, but for
+ * where the schema lets anything stand.
+ */
+export function readPath(source: Source, names: readonly string[], anyFrom = Infinity): Value {
   let value: Value = source;
   for (let index = 0; index < names.length; index++) {
     if (value === null || value === undefined) return value;
+    if (!isJsonObject(value as Json) && index >= anyFrom) return undefined;
     if (!isJsonObject(value as Json)) throw new Refusal(`${names.slice(0, index).join('.')} is not an object`);
     value = (value as Source)[names[index]!];
   }
@@ -182,8 +194,8 @@ function isCleared(cleared: ReadonlySet<string>, path: string): boolean {
   return false;
 }
 
-/** As many digits as a decimal in text may have, and an exponent. More are refused unread: a product of two with a hundred thousand takes seconds. */
-const NUMBER_TEXT = /^-?\d{1,30}(?:\.\d{1,30})?(?:[eE][+-]?\d{1,9})?$/;
+/** What a double can be written out as has up to 1,074 fraction digits. More is refused unread: a product of two with a hundred thousand takes seconds. */
+const NUMBER_TEXT = /^-?\d{1,30}(?:\.\d{1,1100})?(?:[eE][+-]?\d{1,9})?$/;
 
 /** Twice what decimal(38,9) holds. */
 const LARGEST_EXPONENT = 80;

@@ -128,7 +128,7 @@ export class Outbox {
     refuseUnfit('recordId', event.recordId, MAX_RECORD_ID);
     if (event.eventId !== undefined) refuseUnfit('eventId', event.eventId, MAX_EVENT_ID);
     for (const name of ['correlationId', 'causationId', 'traceparent'] as const)
-      if (event[name] !== undefined) refuseUnfit(name, event[name], MAX_EVENT_ID);
+      if (event[name]) refuseUnfit(name, event[name], MAX_EVENT_ID); // an empty one is none
     if (event.eventId?.startsWith(OWN)) throw refused('DATA', `an eventId must not begin with ${OWN}`);
     const recordId = connection.idPrefix + event.recordId;
     const payload = encode(schema, await registry.idOf(schema.name), event.data, connection, recordId);

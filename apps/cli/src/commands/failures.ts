@@ -56,7 +56,10 @@ export function failuresText({ items, captured, deadLetters }: Failures): string
         `${counted(count, 'record', 'records')} of ${topic} dead at ${stage}: ${message}`,
     ),
     ...(deadLetters.length > 0
-      ? ['', 'through once more, when the cause is gone: crossdock replay --dead-letters --reason "..."']
+      ? [
+          '',
+          'how many events of these can be sent through once more, when the cause is gone: crossdock replay --dead-letters --dry-run',
+        ]
       : []),
     ...(rows.length > 0 ? ['', 'one of them in full: crossdock show delivery <id>'] : []),
   ];

@@ -91,11 +91,13 @@ describe('what people order', () => {
     const dead = await given.event(database, { recordId: 'dl-1' });
     const again = await given.event(database, { recordId: 'dl-2' });
     const document = await given.event(database, { recordId: 'dl-3' });
+    const unwanted = await given.event(database, { recordId: 'dl-4' });
     await given.delivery(database, again, { flow: 'orders', connection: 'main-erp', document: 'salesOrder' });
     await given.delivery(database, document, { flow: 'orders', connection: 'main-erp', document: 'salesOrder' });
     const rows = [
       [dead, 'crm.order.v1', '{}'],
       [again, 'crm.order.v1', '{}'],
+      [unwanted, 'crm.order.v1', '{}'],
       [document, 'finance.ledger.journal-entry.v1', '{"cd_flow": "order-postings"}'],
     ] as const;
     for (const [n, [event, topic, headers]] of rows.entries())
@@ -107,10 +109,18 @@ describe('what people order', () => {
       const body = { reason: 'x', deadLetters: true, dryRun: true, ...selection };
       return (await console.call('POST', '/api/v1/replays', body)).body;
     };
-    expect(await count({})).toMatchObject({ count: 2, events: [dead.eventId, document.eventId] });
-    expect(await count({ flow: 'orders' })).toMatchObject({ count: 1, events: [dead.eventId] });
+    expect(await count({})).toMatchObject({ count: 3, events: [dead.eventId, document.eventId, unwanted.eventId] });
+    expect(await count({ flow: 'orders' })).toMatchObject({ count: 2, events: [dead.eventId, unwanted.eventId] });
+    expect(await count({ flow: 'customers' })).toMatchObject({ count: 0 });
     expect(await count({ entity: 'customer' })).toMatchObject({ count: 0 });
     expect(await count({ status: 'DEAD' })).toMatchObject({ code: 'CROSSDOCK_API_BAD_BODY' });
+    const replay = randomUUID();
+    await database.query(
+      `with r as (insert into replay (event_id, replay_of, command_id, resend) values ($1, $2, gen_random_uuid(), false))
+       insert into unrouted (event_id, source, entity, key) values ($1, 's', 'order', 'k')`,
+      [replay, unwanted.eventId],
+    );
+    expect(await count({})).toMatchObject({ count: 2 });
     const command = await answered('done', { replayed: 2 });
     const answer = await console.call('POST', '/api/v1/replays', { reason: 'the mapper is newer', deadLetters: true });
     expect(await command()).toMatchObject({ kind: 'replay', target: { deadLetters: true } });

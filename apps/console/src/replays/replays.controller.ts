@@ -104,7 +104,8 @@ export class ReplaysController {
     const { flow, entity, ...others } = selection;
     if (Object.values(others).some((part) => part !== undefined))
       throw new ProblemError(400, 'CROSSDOCK_API_BAD_BODY', 'dead letters are selected by flow and entity alone');
-    return { of: 'dead-letters', filter: { flow, entity } };
+    const read = flow === undefined ? undefined : this.#names.configuration.flows.get(flow);
+    return { of: 'dead-letters', filter: { flow: read, entity } };
   }
 
   async #replay(id: string): Promise<CommandState> {

@@ -1,3 +1,4 @@
+import type { Flow } from '#contracts';
 import type { Queryable, Transaction } from '#db';
 import { conditionsOf } from '../deliveries/conditions.ts';
 import type { DeliveryFilter } from '../deliveries/filter.ts';
@@ -6,7 +7,8 @@ import type { DeliveryFilter } from '../deliveries/filter.ts';
 export type Selection = { of: 'deliveries'; filter: DeliveryFilter } | { of: 'dead-letters'; filter: DeadLetterFilter };
 
 export interface DeadLetterFilter {
-  flow?: string;
+  /** what it may want: a dead letter of an event is one for every flow that reads it */
+  flow?: Pick<Flow, 'name' | 'entity' | 'from'>;
   entity?: string;
 }
 
@@ -18,17 +20,28 @@ function selected(selection: Selection, params: unknown[]): string {
 
 /**
  * The events that are a dead letter, or of which a document is one, unless delivery has taken them in since then, as after a replay: all
- * of an event, or for the document's own flow.
+ * of an event, or for the document's own flow. Nor those whose replay no mapping wanted.
  */
 function ofDeadLetters({ flow, entity }: DeadLetterFilter, params: unknown[]): string {
   const conditions = [
     `not exists (select from delivery_key k
        where k.event_id = coalesce(e.replay_of, e.event_id) and k.flow = coalesce(x.headers->>'cd_flow', k.flow))`,
+    `not exists (select from unrouted u where u.event_id = coalesce(e.replay_of, e.event_id))`,
+    `not exists (select from replay r join unrouted u on u.event_id = r.event_id where r.replay_of = coalesce(e.replay_of, e.event_id))`,
   ];
-  if (flow !== undefined) conditions.push(`coalesce(x.headers->>'cd_flow' = $${params.push(flow)}, true)`);
+  if (flow !== undefined) {
+    const [name, entityOf, from] = [params.push(flow.name), params.push(flow.entity), params.push(flow.from)];
+    conditions.push(
+      `case when x.headers ? 'cd_flow' then x.headers->>'cd_flow' = $${name}
+         else e.entity = $${entityOf} and e.source = any($${from}::text[]) end`,
+    );
+  }
   if (entity !== undefined) conditions.push(`e.entity = $${params.push(entity)}`);
   return `select coalesce(e.replay_of, e.event_id) as event_id, min(e.outbox_id) as first
-    from dead_letter x join crm_event e on e.event_id = x.event_id where ${conditions.join(' and ')} group by 1`;
+    from dead_letter x
+      join outbox_event i on i.event_id = x.event_id
+      join crm_event e on e.outbox_id = i.outbox_id
+    where ${conditions.join(' and ')} group by 1`;
 }
 
 /** The events of the deliveries that a filter names, each once, oldest first; without those of write-backs, which replay nothing. */

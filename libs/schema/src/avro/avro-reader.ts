@@ -66,7 +66,8 @@ function decodeFrom(
   try {
     writer = new AvroSchema(reader.name, definition as AvroNode);
   } catch (error) {
-    return unreadable(`its writer's schema cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+    const reason = `its writer's schema cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+    return name === undefined ? { ...unreadable(reason), newer: id } : unreadable(reason);
   }
   const { problems, adapt: act } = adapt(reader.shape, writer.shape);
   const first = problems.find(({ someValues }) => !someValues);
