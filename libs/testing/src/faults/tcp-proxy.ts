@@ -6,8 +6,12 @@ import { Wire, type Direction, type Weather } from './wire.ts';
  * server have it and resets when the answer comes; `away`: the way is closed from then on. Both look the same to the client.
  */
 export interface Loss {
+  /** only on a connection that has carried these since the loss was ordered: others may say `sees`, too */
+  after?: Buffer;
   sees: Buffer;
   lose: 'request' | 'answer';
+  /** of `answer`: what it has in it; default: whatever comes next, which may belong to what was asked before */
+  answer?: Buffer;
   away?: boolean;
 }
 
@@ -93,17 +97,19 @@ export class TcpProxy {
     };
     this.#losing.add(lose);
     let answerLost: Loss | undefined;
+    let carried: Loss | undefined;
     const request: Direction = {
       weather: () => (lost ? SILENT : this.toServer),
       reset: both,
       inspect: (seen) => {
-        if (this.next === undefined || !seen.includes(this.next.sees)) return 'pass';
         const loss = this.next;
+        if (loss?.after === undefined || seen.includes(loss.after)) carried = loss;
+        if (loss === undefined || loss !== carried || !seen.includes(loss.sees)) return 'pass';
         this.next = undefined;
         if (loss.lose === 'answer') answerLost = loss;
         return loss.lose === 'request' ? 'reset' : 'pass';
       },
-      remember: () => (this.next?.sees.length ?? 1) - 1,
+      remember: () => Math.max(this.next?.sees.length ?? 1, this.next?.after?.length ?? 1) - 1,
     };
     const answer: Direction = {
       weather: () => (lost ? SILENT : this.toClient),
@@ -112,8 +118,8 @@ export class TcpProxy {
         if (answerLost?.away) this.reset();
         both();
       },
-      inspect: () => (answerLost === undefined ? 'pass' : 'reset'),
-      remember: () => 0,
+      inspect: (seen) => (answerLost !== undefined && seen.includes(answerLost.answer ?? '') ? 'reset' : 'pass'),
+      remember: () => (answerLost?.answer?.length ?? 1) - 1,
     };
     new Wire(client, server, request);
     new Wire(server, client, answer);
