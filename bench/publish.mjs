@@ -51,7 +51,7 @@ function drawLines(file, wanted, names, rest) {
 drawBars('delivery-beside-peers', {
   title: 'Delivery: documents of 1 KiB per second',
   subtitle:
-    'Each group is one run over 1,000 keys, medians of three rounds; the ERP answers after 50 ms, in the second group after 200',
+    'Each group is one run over 1,000 keys, medians of three rounds; the ERP answers after 50 ms, or as it says',
   unit: 'documents per second; "out of order" breaks the order of a key, all others keep it',
   groups: [
     ...beside(['peers-server-kafka'], ({ figure }) => figure.includes(' 50 ms'), 'beside NestJS'),
