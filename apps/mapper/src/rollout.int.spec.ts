@@ -2,12 +2,12 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { crmTopic, deadLetterTopic, envelopeToHeaders, type EventLog, type StoredRecord } from '#contracts';
+import { crmTopic, deadLetterTopic, type EventLog, type StoredRecord } from '#contracts';
 import { openEventLog } from '#event-log';
-import { boot, Health, Metrics, packageRoot, parseConfiguration, readEnvironment, type RunningApp } from '#platform';
-import { checkSchemas, fileRegistry, loadSchemas, parseExactJson } from '#schema';
+import { Metrics, packageRoot, type RunningApp } from '#platform';
+import { checkSchemas, fileRegistry, loadSchemas } from '#schema';
 import { clonedDatabase, eventually, type ClonedDatabase } from '#testing';
-import { MapperModule } from './mapper.module.ts';
+import { customerUpdated, runningMapper } from '../test/running-mapper.ts';
 
 const CONFIGURATION = `
 version: 1
@@ -46,21 +46,9 @@ afterAll(async () => {
   rmSync(newer, { recursive: true, force: true });
 });
 
-async function startMapper(root: string, metrics: Metrics): Promise<void> {
-  const environment = readEnvironment({
-    DATABASE_URL: postgres.url,
-    CROSSDOCK_METRICS_PORT: '0',
-    CROSSDOCK_LOG_LEVEL: 'silent',
-  });
-  const sources = { home: '/', data: '/', variable: () => undefined };
-  const configuration = parseConfiguration('crossdock.yaml', CONFIGURATION, sources);
-  const runtime = { environment, configuration, schemaRoots: [root], metrics, health: new Health() };
-  running = await boot({ module: MapperModule, runtime });
-}
-
 it('leaves what a newer capture wrote to the newer mapper that takes its partition over', async () => {
   const metrics = new Metrics();
-  await startMapper(ours, metrics);
+  running = await runningMapper(CONFIGURATION, { url: postgres.url, roots: [ours], metrics });
   await log.subscribe({
     group: 'reader',
     topics: [TOPIC, DEAD],
@@ -68,24 +56,8 @@ it('leaves what a newer capture wrote to the newer mapper that takes its partiti
   });
   const schemas = loadSchemas({ roots: [newer] });
   const schema = schemas.canonical('customer')!;
-  const data = { id: 'c1', name: 'Acme', kind: 'COMPANY', status: 'ACTIVE', nickname: 'A' };
-  const read = schema.fromJson(parseExactJson(JSON.stringify(data)), { zone: 'UTC', idPrefix: '' });
-  if (!read.ok) throw new Error(read.message);
-  const headers = envelopeToHeaders({
-    id: '00000000-0000-5000-8000-000000000001',
-    source: 'crm',
-    type: 'crm.customer.updated',
-    subject: 'c1',
-    time: '2026-11-24T00:00:00.000Z',
-    dataschema: schema.name,
-    tenant: 'acme',
-    partitionkey: 'acme:customer:c1',
-    aggregateversion: 1n,
-    correlationid: 'c',
-    hopcount: 0,
-  });
-  const value = schema.encodeFramed(fileRegistry(schemas).idOfNow(schema.name), read.record);
-  await log.append([{ topic: crmTopic('customer'), key: 'acme:customer:c1', value, headers }]);
+  const id = fileRegistry(schemas).idOfNow(schema.name);
+  await log.append([await customerUpdated(schema, { nickname: 'A' }, (record) => schema.encodeFramed(id, record))]);
   const failed = async (): Promise<number> =>
     Number(/problems_total\{group="mapper",kind="handler-failed"\} (\d+)/.exec(await metrics.text())?.[1] ?? 0);
   await eventually(
@@ -93,8 +65,8 @@ it('leaves what a newer capture wrote to the newer mapper that takes its partiti
     () => 'the older mapper to have tried it twice',
   );
   expect(found).toEqual([]);
-  await running!.close();
-  await startMapper(newer, new Metrics());
+  await running.close();
+  running = await runningMapper(CONFIGURATION, { url: postgres.url, roots: [newer] });
   await eventually(() => found.length > 0, 'the document by the newer mapper');
   expect(found).toMatchObject([{ topic: TOPIC, key: 'acme:customer:c1' }]);
 });

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { CRM_ENTITIES, crmTopic, envelopeToHeaders, type EventLog, type StoredRecord } from '#contracts';
+import { CRM_ENTITIES, crmTopic, type EventLog, type StoredRecord } from '#contracts';
 import { openEventLog } from '#event-log';
-import { boot, Health, Metrics, packageRoot, parseConfiguration, readEnvironment, type RunningApp } from '#platform';
-import { fileRegistry, frame, loadSchemas, parseExactJson, registryApi } from '#schema';
+import { packageRoot, type RunningApp } from '#platform';
+import { fileRegistry, loadSchemas, registryApi } from '#schema';
 import { clonedDatabase, eventually, type ClonedDatabase } from '#testing';
-import { MapperModule } from './mapper.module.ts';
+import { customerUpdated, runningMapper } from '../test/running-mapper.ts';
 
 const CONFIGURATION = `
 version: 1
@@ -33,19 +33,8 @@ const found: StoredRecord[] = [];
 
 beforeAll(async () => {
   postgres = await clonedDatabase();
-  const environment = readEnvironment({
-    DATABASE_URL: postgres.url,
-    CROSSDOCK_METRICS_PORT: '0',
-    CROSSDOCK_LOG_LEVEL: 'silent',
-    SCHEMA_REGISTRY_URL: `http://127.0.0.1:${PORT}`,
-  });
-  const configuration = parseConfiguration('crossdock.yaml', CONFIGURATION, {
-    home: '/',
-    data: '/',
-    variable: () => undefined,
-  });
-  const runtime = { environment, configuration, schemaRoots: roots, metrics: new Metrics(), health: new Health() };
-  running = await boot({ module: MapperModule, runtime });
+  const variables = { SCHEMA_REGISTRY_URL: `http://127.0.0.1:${PORT}` };
+  running = await runningMapper(CONFIGURATION, { url: postgres.url, roots, variables });
   log = await openEventLog({ database: postgres.database });
 });
 afterAll(async () => {
@@ -75,24 +64,8 @@ async function serveRegistry(): Promise<void> {
 it('starts while its registry is away, and maps what has come meanwhile as soon as it is there', async () => {
   await log.subscribe({ group: 'reader', topics: [TOPIC], handle: async ({ records }) => void found.push(...records) });
   const schema = schemas.canonical('customer')!;
-  const data = { id: 'c1', name: 'Acme', kind: 'COMPANY', status: 'ACTIVE' };
-  const read = schema.fromJson(parseExactJson(JSON.stringify(data)), { zone: 'UTC', idPrefix: '' });
-  if (!read.ok) throw new Error(read.message);
-  const headers = envelopeToHeaders({
-    id: '00000000-0000-5000-8000-000000000001',
-    source: 'crm',
-    type: 'crm.customer.updated',
-    subject: 'c1',
-    time: '2026-11-24T00:00:00.000Z',
-    dataschema: schema.name,
-    tenant: 'acme',
-    partitionkey: 'acme:customer:c1',
-    aggregateversion: 1n,
-    correlationid: 'c',
-    hopcount: 0,
-  });
-  const value = frame(await files.idOf(schema.name), schema.encode(read.record));
-  await log.append([{ topic: crmTopic('customer'), key: 'acme:customer:c1', value, headers }]);
+  const id = await files.idOf(schema.name);
+  await log.append([await customerUpdated(schema, {}, (record) => schema.encodeFramed(id, record))]);
   expect(found).toEqual([]);
   await serveRegistry();
   await eventually(() => found.length > 0, 'the document of what came meanwhile');

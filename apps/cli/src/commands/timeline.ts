@@ -151,7 +151,7 @@ function adviceFor(delivery: DeliveryDetail): string {
         ? `look into ${delivery.target}, then: crossdock resolve ${id} --as applied|not-applied --reason "..."`
         : `when the cause is gone: crossdock retry ${id} --reason "..."`;
     case 'DEAD':
-      return `correct the record in its source (a newer version replaces this one; a posting is not replaced: crossdock edit ${id}, or crossdock cancel ${id}), or: crossdock retry ${id} --reason "..."`;
+      return `correct the record in its source (a newer version replaces this one; a posting is not replaced: crossdock edit ${id}, or crossdock cancel ${id} --reason "..."), or: crossdock retry ${id} --reason "..."`;
     case 'HELD_PERIOD':
       return `open the period in ${delivery.target}: it is tried again within the hour, or at once: crossdock retry ${id} --reason "..."`;
     case 'HELD_REVIEW':
